@@ -1,0 +1,50 @@
+#include "base/buffer.h"
+
+#include <stdio.h>
+
+char *buffer_room(Buffer *b, size_t bytes)
+{
+        if (b->capacity - b->len < bytes) {
+                size_t larger = MAX_OF(b->capacity * 2, MAX_OF(b->len + bytes, (size_t)128));
+                char *copy = arena_alloc(b->arena, larger);
+                if (b->len > 0)
+                        memcpy(copy, b->data, b->len);
+                b->data = copy;
+                b->capacity = larger;
+        }
+        return b->data + b->len;
+}
+
+void buffer_putf(Buffer *b, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        va_list again;
+        va_copy(again, args);
+        int len = vsnprintf(NULL, 0, format, again);
+        va_end(again);
+        must(len >= 0);
+        (void)vsnprintf(buffer_room(b, (size_t)len + 1), (size_t)len + 1, format, args);
+        b->len += (size_t)len;
+        va_end(args);
+}
+
+void buffer_put_integer(Buffer *b, int64_t value)
+{
+        char digits[24];
+        size_t at = sizeof(digits);
+        uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+        do {
+                digits[--at] = (char)('0' + left % 10);
+                left /= 10;
+        } while (left > 0);
+        if (value < 0)
+                digits[--at] = '-';
+        buffer_put(b, (Text){ digits + at, sizeof(digits) - at });
+}
+
+Text buffer_text(Buffer *b)
+{
+        *buffer_room(b, 1) = '\0';
+        return (Text){ b->data, b->len };
+}
