@@ -1,0 +1,345 @@
+#include "core/ladder.h"
+
+/* Steps under construction. */
+typedef struct Plan {
+        const LadderScene *scene;
+        Arena *arena;
+        StepList list;
+        size_t capacity;
+} Plan;
+
+/* ---- times ------------------------------------------------------------------------------------------------------ */
+
+static WallTime delay_from(const LadderScene *scene, Delay delay, WallTime from)
+{
+        const Hours *hours = party_hours(scene->owner);
+        const Zone *zone = party_zone(scene->owner);
+        switch (delay.kind) {
+        case DELAY_ELAPSED:
+                return wall_add(from, delay.span);
+        case DELAY_WORKING_TIME:
+                return hours_add(hours, zone, from, delay.span);
+        case DELAY_WORKING_DAYS:
+                return hours_add_days(hours, zone, from, delay.days);
+        case DELAY_WINDOW:
+                return scene->window_ends_at;
+        default:
+                must(false);
+        }
+}
+
+static WallTime reader_time(const LadderScene *scene, Text recipient, bool any_time, WallTime t)
+{
+        const Person *person = any_time ? NULL : roster_person(scene->roster, recipient, scene->now);
+        return person ? hours_next_open(&person->hours, person->zone, t) : t;
+}
+
+static bool rung_any_time(const LadderScene *scene, const Step *s)
+{
+        return s->rung < scene->policy->rung_count && scene->policy->ladder[s->rung].any_time;
+}
+
+static void step_not_before(const LadderScene *scene, Step *s, WallTime t)
+{
+        if (s->due_at.us < t.us)
+                s->due_at = reader_time(scene, s->recipient, rung_any_time(scene, s), t);
+}
+
+/* ---- people ----------------------------------------------------------------------------------------------------- */
+
+static bool is_owner(const LadderScene *scene, Text id)
+{
+        return scene->owner.person && text_equal(scene->owner.person->id, id);
+}
+
+static bool plan_has(const Plan *p, size_t rung, Text recipient)
+{
+        for (size_t i = 0; i < p->list.count; i++)
+                if (p->list.steps[i].rung == rung && text_equal(p->list.steps[i].recipient, recipient))
+                        return true;
+        return false;
+}
+
+static void plan_add(Plan *p, Step step)
+{
+        if (plan_has(p, step.rung, step.recipient) || p->list.count == STEPS_MAX)
+                return;
+        p->list.steps = arena_grow(p->arena, p->list.steps, p->list.count, &p->capacity, sizeof(Step));
+        step.again_at = WALL_NONE;
+        p->list.steps[p->list.count++] = step;
+}
+
+/* A person at their own working moment; each member of a group. False if the party is nobody that can be told. */
+static bool plan_party(Plan *p, Party party, Step step, bool any_time, bool owner_counts)
+{
+        bool somebody = false;
+        Step at = step;
+        if (party.person && (owner_counts || !is_owner(p->scene, party.person->id))) {
+                at.recipient = party.person->id;
+                at.due_at = any_time ? step.due_at : hours_next_open(&party.person->hours, party.person->zone, step.due_at);
+                plan_add(p, at);
+                return true;
+        }
+        for (size_t i = 0; party.group && i < party.group->member_count; i++) {
+                Party member = { .person = roster_person(p->scene->roster, party.group->members[i], p->scene->now) };
+                if (member.person)
+                        somebody |= plan_party(p, member, step, any_time, owner_counts);
+        }
+        return somebody;
+}
+
+static bool plan_id(Plan *p, Text id, Step step, bool any_time)
+{
+        return plan_party(p, roster_party(p->scene->roster, id, p->scene->now), step, any_time, false);
+}
+
+/* Manager, director, catch-all: the first of them that is there and is not the owner. */
+static void plan_above(Plan *p, RecipientKind from, Step step, bool any_time)
+{
+        const LadderScene *scene = p->scene;
+        if (from == RECIPIENT_MANAGER && plan_id(p, party_manager(scene->owner), step, any_time))
+                return;
+        step.why = RECIPIENT_DIRECTOR;
+        if (from != RECIPIENT_CATCH_ALL && plan_id(p, party_director(scene->owner), step, any_time))
+                return;
+        step.why = RECIPIENT_CATCH_ALL;
+        (void)plan_party(p, scene->catch_all, step, any_time, false);
+}
+
+static bool plan_field(Plan *p, Text name, Step step, bool any_time)
+{
+        FieldId field;
+        if (!p->scene->response || !field_find(p->scene->response->fields, name, &field))
+                return false;
+        const Value *value = response_value(p->scene->response, field);
+        bool somebody = false;
+        if (value->type == VALUE_TEXT)
+                somebody = plan_id(p, value->text, step, any_time);
+        for (size_t i = 0; value->type == VALUE_LIST && i < value->list.count; i++)
+                somebody |= plan_id(p, value->list.items[i], step, any_time);
+        return somebody;
+}
+
+static void plan_inform(Plan *p, Step step, bool any_time)
+{
+        for (size_t i = 0; i < p->scene->inform_count; i++)
+                (void)plan_id(p, p->scene->inform[i], step, any_time);
+}
+
+static void plan_channel(Plan *p, Text name, Step step)
+{
+        step.recipient = arena_textf(p->arena, "channel:" TEXT_F, TEXT_ARG(name));
+        plan_add(p, step);
+}
+
+static void plan_recipient(Plan *p, const Recipient *to, Step step, bool any_time)
+{
+        step.why = to->kind;
+        switch (to->kind) {
+        case RECIPIENT_OWNER:
+                (void)plan_party(p, p->scene->owner, step, any_time, true);
+                return;
+        case RECIPIENT_MANAGER:
+        case RECIPIENT_DIRECTOR:
+        case RECIPIENT_CATCH_ALL:
+                plan_above(p, to->kind, step, any_time);
+                return;
+        case RECIPIENT_DELEGATE:
+                if (!p->scene->owner.person || !plan_id(p, p->scene->owner.person->delegate, step, any_time))
+                        plan_above(p, RECIPIENT_MANAGER, step, any_time);
+                return;
+        case RECIPIENT_INFORM:
+                plan_inform(p, step, any_time);
+                return;
+        case RECIPIENT_GROUP:
+        case RECIPIENT_PERSON:
+                if (!plan_id(p, to->name, step, any_time))
+                        plan_above(p, RECIPIENT_MANAGER, step, any_time);
+                return;
+        case RECIPIENT_FIELD:
+                if (!plan_field(p, to->name, step, any_time))
+                        plan_above(p, RECIPIENT_MANAGER, step, any_time);
+                return;
+        case RECIPIENT_CHANNEL:
+                plan_channel(p, to->name, step);
+                return;
+        case RECIPIENT_KIND_MAX:
+        default:
+                must(false);
+        }
+}
+
+/* Who is asked for help, the owner hears of: not before them, and as one message with their name. */
+static void plan_help_told(Plan *p, size_t rung, size_t first, bool any_time)
+{
+        WallTime asked = WALL_NEVER;
+        for (size_t i = first; i < p->list.count; i++)
+                if (p->list.steps[i].why != RECIPIENT_OWNER)
+                        asked = wall_earlier(asked, p->list.steps[i].due_at);
+        if (asked.us == WALL_NEVER.us || !p->scene->owner.person)
+                return;
+        Step step = { .rung = (uint8_t)rung, .why = RECIPIENT_OWNER, .message = MESSAGE_HELP_TOLD, .due_at = asked };
+        (void)plan_party(p, p->scene->owner, step, any_time, true);
+}
+
+StepList ladder_plan(const LadderScene *scene, Arena *arena)
+{
+        Plan p = { .scene = scene, .arena = arena };
+        for (size_t i = 0; i < scene->policy->rung_count; i++) {
+                const Rung *rung = &scene->policy->ladder[i];
+                size_t first = p.list.count;
+                Step step = { .rung = (uint8_t)i, .message = rung->message };
+                step.due_at = delay_from(scene, rung->after, scene->submitted_at);
+                for (size_t j = 0; j < rung->tell_count; j++)
+                        plan_recipient(&p, &rung->tell[j], step, rung->any_time);
+                if (rung->message == MESSAGE_HELP_NEEDED)
+                        plan_help_told(&p, i, first, rung->any_time);
+        }
+        return p.list;
+}
+
+/* ---- what waits, changed ---------------------------------------------------------------------------------------- */
+
+static StepList steps_copy(const Case *c, Arena *arena)
+{
+        StepList list = { arena_array(arena, Step, c->step_count + 1), c->step_count };
+        if (c->step_count > 0)
+                memcpy(list.steps, c->steps, c->step_count * sizeof(Step));
+        return list;
+}
+
+static bool rung_waits(const Case *c, const Step *wanted, uint16_t *ret_occurrence)
+{
+        for (size_t i = 0; i < c->step_count; i++) {
+                if (c->steps[i].rung == wanted->rung && c->steps[i].message == wanted->message) {
+                        *ret_occurrence = c->steps[i].occurrence;
+                        return true;
+                }
+        }
+        return false;
+}
+
+/* When the waiting steps of this rung are to come at the earliest: a repeat or a pause moved them. */
+static WallTime rung_due(const Case *c, const Step *wanted)
+{
+        WallTime due = WALL_NEVER;
+        for (size_t i = 0; i < c->step_count; i++)
+                if (c->steps[i].rung == wanted->rung && c->steps[i].message == wanted->message)
+                        due = wall_earlier(due, c->steps[i].due_at);
+        return due;
+}
+
+StepList ladder_retarget(const LadderScene *scene, const Case *c, bool with_alert, Arena *arena)
+{
+        StepList fresh = ladder_plan(scene, arena);
+        StepList kept = { arena_array(arena, Step, fresh.count + 1), 0 };
+        for (size_t i = 0; i < fresh.count; i++) {
+                Step s = fresh.steps[i];
+                bool is_alert = s.message == MESSAGE_ALERT && s.why == RECIPIENT_OWNER;
+                uint16_t occurrence = 0;
+                if (is_alert ? !with_alert : !rung_waits(c, &s, &occurrence))
+                        continue;
+                s.occurrence = occurrence;
+                if (is_alert)
+                        s.due_at = scene->now;
+                else if (occurrence > 0)
+                        step_not_before(scene, &s, rung_due(c, &s));
+                if (!is_alert && wall_is_set(c->paused_until))
+                        step_not_before(scene, &s, c->paused_until);
+                kept.steps[kept.count++] = s;
+        }
+        return kept;
+}
+
+WallTime ladder_pause_end(const LadderScene *scene)
+{
+        WallTime end = delay_from(scene, scene->policy->attempt_pause, scene->now);
+        return hours_next_open(party_hours(scene->owner), party_zone(scene->owner), end);
+}
+
+StepList ladder_pause(const LadderScene *scene, const Case *c, WallTime until, Arena *arena)
+{
+        StepList list = steps_copy(c, arena);
+        for (size_t i = 0; i < list.count; i++)
+                if (list.steps[i].message != MESSAGE_ALERT)
+                        step_not_before(scene, &list.steps[i], until);
+        return list;
+}
+
+static bool is_about_the_owner(const Step *s)
+{
+        return s->message != MESSAGE_ALERT && (s->why != RECIPIENT_OWNER || s->message == MESSAGE_HELP_TOLD);
+}
+
+/* The lowest rung that tells somebody else, now. */
+static void steps_hurry(const LadderScene *scene, StepList *list)
+{
+        int lowest = RUNGS_MAX;
+        for (size_t i = 0; i < list->count; i++)
+                if (is_about_the_owner(&list->steps[i]) && list->steps[i].message != MESSAGE_HELP_TOLD)
+                        lowest = MIN_OF(lowest, (int)list->steps[i].rung);
+        for (size_t i = 0; i < list->count; i++)
+                if (is_about_the_owner(&list->steps[i]) && list->steps[i].rung == lowest)
+                        list->steps[i].due_at = wall_earlier(list->steps[i].due_at, scene->now);
+}
+
+static void steps_repeat(const LadderScene *scene, StepList *list)
+{
+        for (size_t i = 0; i < list->count; i++) {
+                Step *s = &list->steps[i];
+                const Rung *rung = s->rung < scene->policy->rung_count ? &scene->policy->ladder[s->rung] : NULL;
+                if (!rung || !rung->repeats || s->message != rung->message || s->due_at.us > scene->now.us)
+                        continue;
+                WallTime next = delay_from(scene, rung->repeat, scene->now);
+                s->again_at = reader_time(scene, s->recipient, rung->any_time, next);
+        }
+}
+
+StepList ladder_refit(const LadderScene *scene, const Case *c, AlertState alert, WallTime told_at, Arena *arena)
+{
+        StepList list = steps_copy(c, arena);
+        if (alert == ALERT_ACCEPTED) {
+                WallTime notice = delay_from(scene, scene->policy->least_notice, told_at);
+                for (size_t i = 0; i < list.count; i++)
+                        if (is_about_the_owner(&list.steps[i]))
+                                step_not_before(scene, &list.steps[i], notice);
+        } else if (alert == ALERT_GIVEN_UP && c->level == 0) {
+                steps_hurry(scene, &list);
+        }
+        steps_repeat(scene, &list);
+        return list;
+}
+
+/* ---- news ------------------------------------------------------------------------------------------------------- */
+
+StepList ladder_tell_owner(const LadderScene *scene, Message message, Arena *arena)
+{
+        Plan p = { .scene = scene, .arena = arena };
+        Step step = { .why = RECIPIENT_OWNER, .message = message, .due_at = scene->now };
+        (void)plan_party(&p, scene->owner, step, false, true);
+        return p.list;
+}
+
+StepList ladder_tell_channels(const LadderScene *scene, Message message, Arena *arena)
+{
+        Plan p = { .scene = scene, .arena = arena };
+        for (size_t i = 0; i < scene->policy->rung_count; i++) {
+                const Rung *rung = &scene->policy->ladder[i];
+                Step step = { .why = RECIPIENT_CHANNEL, .message = message, .due_at = scene->now };
+                for (size_t j = 0; j < rung->tell_count; j++)
+                        if (rung->message == MESSAGE_ALERT && rung->tell[j].kind == RECIPIENT_CHANNEL)
+                                plan_channel(&p, rung->tell[j].name, step);
+        }
+        return p.list;
+}
+
+void steps_append(StepList *list, StepList more, Arena *arena)
+{
+        Step *all = arena_array(arena, Step, list->count + more.count + 1);
+        if (list->count > 0)
+                memcpy(all, list->steps, list->count * sizeof(Step));
+        if (more.count > 0)
+                memcpy(all + list->count, more.steps, more.count * sizeof(Step));
+        list->steps = all;
+        list->count += more.count;
+}

@@ -1,0 +1,234 @@
+/* store.h - what must not be forgotten: offsets, cases, events, deliveries, in one transaction each turn.
+ * Written for two backends: SQLite (embedded, the default), and PostgreSQL, which comes beside it. Nothing here speaks
+ * of either: rows are plain structs, texts of a row that is read live in the caller's arena.
+ * Owns:    one connection.
+ * Errors:  negative errno. After any error the transaction is gone: call store_rollback() and drop the batch.
+ *          -ESTALE  another instance has moved this offset      -ENOSPC  disk full (reading still works)
+ *          -EIO     the disk failed: leave, do not try again    -EUCLEAN the file is damaged
+ *          -EBUSY   another instance has this store             -EPROTO  written by a newer version
+ *          store_error() has the words.
+ * Called:  from the turn thread only (store_open: before it starts). Every call between store_begin() and
+ *          store_commit(), but for the ones that say otherwise. Only numbers that the process hands out itself
+ *          (cases, deliveries, responses) are keys, so no insert has to read anything back. */
+#pragma once
+
+#include "core/case.h"
+
+typedef struct Store Store;
+
+/* ":memory:" for tests. Creates the file (mode 0600) and its folder's entry, migrates in order, takes the store for
+ * this process alone. On failure *reterr_message says what an administrator should know and do; it lives in arena. */
+int store_open(const char *path, Arena *arena, Store **ret, Text *reterr_message) MUST_CHECK;
+Store *store_free(Store *store); /* checkpoints and closes */
+DEFINE_CLEANUP(Store, store_free)
+
+const char *store_error(const Store *store);
+
+int store_begin(Store *store) MUST_CHECK;
+int store_commit(Store *store) MUST_CHECK;
+void store_rollback(Store *store);
+
+/* Outside transactions. A trivial read for the watchdog; a checkpoint when there is nothing else to do. */
+int store_probe(Store *store) MUST_CHECK;
+int store_checkpoint(Store *store) MUST_CHECK;
+
+/* The largest numbers handed out so far. */
+typedef struct StoreLast {
+        int64_t case_number, response, delivery, dead_letter;
+} StoreLast;
+int store_last(Store *store, StoreLast *ret) MUST_CHECK;
+
+/* ---- offsets ---------------------------------------------------------------------------------------------------- */
+
+typedef struct OffsetRow {
+        Text topic;
+        int32_t partition;
+        int64_t next_offset;
+        int64_t generation; /* an operator's reset raises it: fences whoever had the old one */
+        int64_t anchor_offset; /* the last record read; -1: none yet */
+        WallTime anchor_time;
+        uint64_t anchor_hash;
+} OffsetRow;
+
+/* Compare and swap: from the stored (next_offset = from, generation) to row->next_offset and its anchor. -ESTALE if
+ * the row is not as expected. The first statements of every intake transaction. */
+int store_offset_move(Store *store, const OffsetRow *row, int64_t from) MUST_CHECK;
+/* A partition that was never seen. -EEXIST if it was. */
+int store_offset_add(Store *store, const OffsetRow *row) MUST_CHECK;
+typedef int (*OffsetVisit)(void *userdata, const OffsetRow *row);
+int store_offsets(Store *store, OffsetVisit visit, void *userdata) MUST_CHECK; /* also outside a transaction */
+
+/* ---- responses -------------------------------------------------------------------------------------------------- */
+
+typedef struct ResponseRow {
+        int64_t row;
+        int64_t case_number;
+        Text source, id;
+        Place place;
+        WallTime submitted_at, recorded_at;
+        int32_t submitted_note;
+        Text fields; /* JSON object of the mapped fields */
+        Text trail; /* JSON object: rules tried, routes tried */
+        Text traceparent;
+} ResponseRow;
+
+/* *ret_is_new false: the same (source, id) or the same (topic, partition, offset) is stored already; nothing changed. */
+int store_response_add(Store *store, const ResponseRow *row, bool *ret_is_new) MUST_CHECK;
+int store_response_load(Store *store, int64_t row, Arena *arena, ResponseRow *ret) MUST_CHECK; /* -ENOENT */
+/* Of a case: the newest first. Returns -ENOENT if there is none. */
+int store_response_of_case(Store *store, int64_t case_number, Arena *arena, ResponseRow *ret) MUST_CHECK;
+typedef int (*ResponseVisit)(void *userdata, const ResponseRow *row);
+int store_responses_of_case(Store *store, int64_t case_number, Arena *arena, ResponseVisit visit, void *userdata) MUST_CHECK;
+
+/* ---- cases ------------------------------------------------------------------------------------------------------ */
+
+int store_case_add(Store *store, const Case *c) MUST_CHECK;
+/* WHERE number AND sequence = c->sequence - 1: -ESTALE if somebody else changed it. */
+int store_case_save(Store *store, const Case *c) MUST_CHECK;
+int store_case_load(Store *store, int64_t number, Arena *arena, Case *ret) MUST_CHECK; /* -ENOENT */
+/* The newest case of this customer in this source. -ENOENT */
+int store_case_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret) MUST_CHECK;
+
+/* Numbers of cases with due_at <= now, the longest overdue first. */
+int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max, size_t *ret_count) MUST_CHECK;
+/* The earliest due_at of all; WALL_NEVER if nothing waits. Also outside a transaction. */
+int store_next_due(Store *store, WallTime *ret) MUST_CHECK;
+
+typedef struct CaseFilter {
+        bool only_open; /* not closed */
+        bool only_overdue; /* open, and the window has ended before `now` */
+        WallTime now;
+        Text owner, customer, territory; /* absent: any */
+        size_t limit;
+} CaseFilter;
+typedef int (*CaseVisit)(void *userdata, const Case *c);
+/* Newest first. Also outside a transaction. */
+int store_cases(Store *store, const CaseFilter *filter, Arena *arena, CaseVisit visit, void *userdata) MUST_CHECK;
+
+/* ---- events ----------------------------------------------------------------------------------------------------- */
+
+int store_event_add(Store *store, int64_t case_number, int32_t sequence, const CaseEvent *event) MUST_CHECK;
+/* Has this act been recorded already? */
+int store_event_has_key(Store *store, int64_t case_number, Text key, bool *ret) MUST_CHECK;
+typedef int (*EventVisit)(void *userdata, int32_t sequence, const CaseEvent *event);
+int store_events(Store *store, int64_t case_number, Arena *arena, EventVisit visit, void *userdata) MUST_CHECK;
+
+/* ---- deliveries ------------------------------------------------------------------------------------------------- */
+
+typedef enum DeliveryState {
+        DELIVERY_PENDING,
+        DELIVERY_ACCEPTED,
+        DELIVERY_FAILED, /* for good, or given up */
+        DELIVERY_DROPPED, /* before it was handed to a transport: the customer had been reached, or the owner changed */
+        DELIVERY_STATE_MAX,
+} DeliveryState;
+
+const char *delivery_state_text(DeliveryState state);
+
+/* The key (promise S4) is (case, epoch, rung or event, occurrence, recipient, channel). */
+typedef struct DeliveryRow {
+        int64_t row;
+        int64_t case_number; /* 0: not about a case (operators) */
+        int32_t epoch;
+        int32_t rung; /* index in the ladder; below 0: minus the sequence of the event that it tells of */
+        int32_t occurrence;
+        int32_t sequence; /* of the event that decided it */
+        Text recipient;
+        Text channel;
+        RecipientKind why;
+        Message message;
+        DeliveryState state;
+        WallTime due_at; /* when it should go */
+        WallTime next_at; /* when it is tried next; pending only */
+        WallTime first_tried_at;
+        WallTime ended_at; /* accepted, failed or dropped */
+        int32_t attempts;
+        int32_t code; /* the last answer's */
+        Text detail;
+        Span late; /* of the rung */
+        bool fell_over; /* the next channel has been asked as well */
+        Text note; /* collapsed rungs as JSON; the text of operator messages */
+} DeliveryRow;
+
+/* -EEXIST: a delivery with this key is there already; nothing changed, the transaction goes on. */
+int store_delivery_add(Store *store, const DeliveryRow *row) MUST_CHECK;
+/* state, next_at, first_tried_at, ended_at, attempts, code, detail, fell_over of a pending delivery. */
+int store_delivery_save(Store *store, const DeliveryRow *row) MUST_CHECK;
+int store_delivery_load(Store *store, int64_t row, Arena *arena, DeliveryRow *ret) MUST_CHECK; /* -ENOENT */
+
+/* Pending ones of a case become dropped, but for those that `is_out` says are with a transport. */
+typedef bool (*DeliveryTest)(void *userdata, int64_t row);
+int store_deliveries_drop(Store *store, int64_t case_number, WallTime now, DeliveryTest is_out, void *userdata) MUST_CHECK;
+/* Pending ones for the same case, epoch, rung, occurrence and recipient on other channels become dropped: another
+ * channel was accepted. */
+int store_delivery_drop_others(Store *store, const DeliveryRow *accepted, WallTime now) MUST_CHECK;
+
+/* What became of the owner's alert in this epoch: the messages `alert` with why = owner.
+ * *ret_told_at: the first acceptance. */
+int store_alert_state(Store *store, int64_t case_number, int32_t epoch, AlertState *ret, WallTime *ret_told_at) MUST_CHECK;
+
+typedef int (*DeliveryVisit)(void *userdata, const DeliveryRow *row); /* > 0 stops, as success */
+/* Pending with next_at <= now, in order of next_at. */
+int store_deliveries_due(Store *store, WallTime now, Arena *arena, DeliveryVisit visit, void *userdata) MUST_CHECK;
+/* The earliest next_at of a pending delivery after `after`; WALL_NEVER. */
+int store_delivery_next(Store *store, WallTime after, WallTime *ret) MUST_CHECK;
+typedef struct DeliveryFilter {
+        int64_t case_number; /* 0: any */
+        bool only_failed;
+        size_t limit;
+} DeliveryFilter;
+int store_deliveries(Store *store, const DeliveryFilter *filter, Arena *arena, DeliveryVisit visit, void *userdata) MUST_CHECK;
+
+/* ---- channels, policies, dead letters, meta --------------------------------------------------------------------- */
+
+/* A target that is no more (HTTP 404, 410), for one recipient. */
+int store_channel_disable(Store *store, Text channel, Text recipient, WallTime now, Text reason) MUST_CHECK;
+int store_channel_enable(Store *store, Text channel, Text recipient) MUST_CHECK; /* recipient absent: all of them */
+typedef int (*ChannelVisit)(void *userdata, Text channel, Text recipient, WallTime since, Text reason);
+int store_channels_disabled(Store *store, Arena *arena, ChannelVisit visit, void *userdata) MUST_CHECK;
+
+/* Keeps the policy's text by name and version. -EEXIST: that version is there with another text. */
+int store_policy_keep(Store *store, const Policy *policy, WallTime now) MUST_CHECK;
+int store_policy_text(Store *store, Text name, int version, Arena *arena, Text *ret) MUST_CHECK; /* -ENOENT */
+
+typedef enum DeadLetterState {
+        DEAD_LETTER_KEPT, /* no topic is configured */
+        DEAD_LETTER_PENDING, /* has to be written to the topic */
+        DEAD_LETTER_PUBLISHED,
+        DEAD_LETTER_STATE_MAX,
+} DeadLetterState;
+
+typedef struct DeadLetterRow {
+        int64_t row;
+        Place place;
+        Text reason; /* "not JSON", ...: one of a fixed list */
+        Text key, value; /* the original bytes; absent: null */
+        Text headers; /* JSON array of [name, base64 value] */
+        WallTime recorded_at;
+        DeadLetterState state;
+} DeadLetterRow;
+
+/* *ret_is_new false: this record has been set aside already. */
+int store_dead_letter_add(Store *store, const DeadLetterRow *row, bool *ret_is_new) MUST_CHECK;
+int store_dead_letter_save(Store *store, int64_t row, DeadLetterState state) MUST_CHECK;
+typedef int (*DeadLetterVisit)(void *userdata, const DeadLetterRow *row);
+/* state DEAD_LETTER_STATE_MAX: any; newest first then, oldest first for one state. */
+int store_dead_letters(Store *store, DeadLetterState state, size_t limit, Arena *arena, DeadLetterVisit visit,
+                       void *userdata) MUST_CHECK;
+/* Takes the bytes (not the row) of the oldest published ones until what is kept fits. */
+int store_dead_letters_trim(Store *store, int64_t bytes_max) MUST_CHECK;
+
+int store_meta_get(Store *store, const char *key, Arena *arena, Text *ret) MUST_CHECK; /* absent: TEXT_NONE */
+int store_meta_set(Store *store, const char *key, Text value) MUST_CHECK;
+
+/* ---- figures ---------------------------------------------------------------------------------------------------- */
+
+typedef struct StoreCounts {
+        int64_t cases[CASE_STATE_MAX];
+        int64_t overdue; /* open, live, the window ended */
+        int64_t deliveries_pending, deliveries_failed;
+        WallTime oldest_pending; /* next in line since; WALL_NEVER */
+        int64_t dead_letters;
+} StoreCounts;
+/* Also outside a transaction; reads indexes only where it can. */
+int store_counts(Store *store, WallTime now, StoreCounts *ret) MUST_CHECK;
