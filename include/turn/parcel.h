@@ -9,9 +9,12 @@
 #include "core/case.h"
 
 typedef struct ParcelArena {
-        Arena *arena;
+        Arena *arena; /* which holds this struct as well */
         int users;
 } ParcelArena;
+
+ParcelArena *parcel_arena_new(size_t first_block_bytes); /* one user */
+ParcelArena *parcel_arena_drop(ParcelArena *memory); /* NULL */
 
 typedef struct Parcel Parcel;
 struct Parcel {

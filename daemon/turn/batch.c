@@ -1,0 +1,45 @@
+#include "turn/batch.h"
+
+#include <stdlib.h>
+
+Batch *batch_new(const Config *config)
+{
+        Arena *arena = arena_new(16 * 1024);
+        Batch *batch = arena_new_of(arena, Batch);
+        batch->arena = arena;
+        batch->config = config_ref(config);
+        batch->wake_at = WALL_NEVER;
+        return batch;
+}
+
+Batch *batch_free(Batch *batch)
+{
+        if (!batch)
+                return NULL;
+        for (size_t i = 0; i < batch->input_count; i++)
+                if (batch->inputs[i].kind == INPUT_ANSWER && batch->inputs[i].answer.memory)
+                        batch->inputs[i].answer.memory = parcel_arena_drop(batch->inputs[i].answer.memory);
+        for (Parcel *p = batch->parcels; p;) {
+                Parcel *next = p->next;
+                (void)parcel_free(p);
+                p = next;
+        }
+        (void)config_unref(batch->config);
+        (void)arena_free(batch->arena);
+        return NULL;
+}
+
+Input *batch_add(Batch *batch, InputKind kind)
+{
+        batch->inputs = arena_grow(batch->arena, batch->inputs, batch->input_count, &batch->input_capacity, sizeof(Input));
+        Input *input = &batch->inputs[batch->input_count++];
+        *input = (Input){ .kind = kind };
+        if (kind == INPUT_ANSWER)
+                batch->answer_count++;
+        return input;
+}
+
+bool batch_is_empty(const Batch *batch)
+{
+        return batch->input_count == 0 && batch->move_count == 0;
+}

@@ -1,0 +1,80 @@
+/* inside.h - what the files of the turn share among themselves. */
+#pragma once
+
+#include "core/ladder.h"
+#include "turn/number_set.h"
+#include "turn/turn.h"
+
+typedef struct OldPolicy OldPolicy;
+struct OldPolicy {
+        OldPolicy *next;
+        Policy policy;
+};
+
+typedef struct DisabledChannel {
+        Text channel, recipient;
+} DisabledChannel;
+
+struct Turn {
+        Store *store;
+        Arena *memory; /* old policies, disabled channels, troubled channels; small, lives as long as the turn */
+        Config *config;
+        StoreLast last; /* numbers handed out, this batch's included */
+        StoreLast committed;
+        NumberSet out; /* deliveries that the loop has */
+        NumberSet held; /* cases whose ladder waits for the owner's alert */
+        OldPolicy *old_policies;
+        DisabledChannel *disabled;
+        size_t disabled_count, disabled_capacity;
+        Text *troubled; /* channels that operators have been told of */
+        size_t troubled_count, troubled_capacity;
+};
+
+/* One turn. */
+typedef struct Work {
+        Turn *turn;
+        Batch *batch;
+        Store *store;
+        const Config *config;
+        Arena *arena; /* scratch, gone after the turn */
+        WallTime now;
+        Parcel **parcels_end;
+        int64_t *sent; /* deliveries handed out in this turn: out once it is committed */
+        size_t sent_count, sent_capacity;
+        int64_t *returned; /* deliveries whose result is in this batch */
+        size_t returned_count, returned_capacity;
+        int64_t *woken; /* cases to be looked at because of a result */
+        size_t woken_count, woken_capacity;
+} Work;
+
+/* What a decision is about; made for each case that is touched. */
+typedef struct Subject {
+        Case c; /* as it was before */
+        Response *response; /* NULL if none could be read */
+        int64_t response_row;
+        const Policy *policy;
+        LadderScene scene;
+        ParcelArena *memory; /* for parcels; NULL until one is made */
+        Text note; /* for the messages that this decision sends */
+} Subject;
+
+/* answer.c */
+int work_answer(Work *w, Answer *answer) MUST_CHECK;
+int work_dead(Work *w, DeadLetterRow *row) MUST_CHECK;
+/* ladder_turn.c */
+int work_due(Work *w, int64_t case_number) MUST_CHECK;
+int subject_load(Work *w, int64_t case_number, Subject *ret) MUST_CHECK; /* -ENOENT */
+void subject_scene(Work *w, Subject *s, Party owner);
+Party work_owner(Work *w, const Case *c);
+/* act.c */
+int work_act(Work *w, Act *act) MUST_CHECK;
+/* delivery.c */
+int work_result(Work *w, Result *result) MUST_CHECK;
+int work_fetch(Work *w) MUST_CHECK;
+/* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */
+int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect) MUST_CHECK;
+int work_tell_operators(Work *w, Text text, int32_t occasion) MUST_CHECK;
+/* case_write.c: stores what case_step() decided. */
+int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
+
+void work_wake(Work *w, int64_t case_number);

@@ -1,0 +1,128 @@
+/* batch.h - what arrived while the last batch was being committed: the inputs of one turn, and what came of them.
+ * Made and freed on the loop thread, lent to the turn thread in between; never both at once.
+ * Owns:    its arena, a reference to the Config it was judged with, and the memory of its answers. */
+#pragma once
+
+#include "store/store.h"
+#include "turn/parcel.h"
+
+/* A response that asks for a call, or one that has to be kept for another reason, judged on the loop. */
+typedef struct Answer {
+        ParcelArena *memory; /* holds the response; becomes the memory of its parcels */
+        Response *response; /* kept */
+        const Rule *rule;
+        Text rules_trail; /* JSON array */
+        bool is_too_old;
+} Answer;
+
+/* What a person did, or an administrator for them. */
+typedef struct Act {
+        EventKind kind; /* ATTEMPT, CONTACT, CLAIM, ASSIGN, CLOSE */
+        int64_t case_number;
+        Text by, key, channel, result, note;
+        Text to; /* ASSIGN */
+        Outcome outcome;
+        Text cause, reference, credit;
+        double amount;
+        bool has_amount, may_quote;
+        WallTime at; /* as told; unset: now */
+
+        /* out: in the batch's arena */
+        bool is_done;
+        bool is_repeated; /* the same key again */
+        const char *reason; /* not done: why */
+        Case after; /* the case as it stands; number 0: there is none */
+        WallTime next_at; /* when the ladder goes on; unset: not */
+} Act;
+
+typedef enum Fate {
+        FATE_ACCEPTED,
+        FATE_TEMPORARY,
+        FATE_PERMANENT,
+        FATE_GONE,
+} Fate;
+
+typedef struct Result {
+        Parcel *parcel; /* still the loop's; read here */
+        Fate fate;
+        int32_t code;
+        Span retry_after;
+        Text detail; /* in the batch's arena */
+} Result;
+
+typedef struct Turn Turn;
+
+/* Anything else that needs the store: run on the turn thread, outside the transaction. */
+typedef struct Call {
+        void (*run)(void *userdata, Turn *turn, WallTime now);
+        void (*done)(void *userdata); /* on the loop, once the batch is back */
+        void *userdata;
+} Call;
+
+typedef enum InputKind {
+        INPUT_RESULT,
+        INPUT_ANSWER,
+        INPUT_DEAD, /* a record to set aside */
+        INPUT_LETTER, /* a dead letter is in its topic now */
+        INPUT_ACT,
+        INPUT_CALL,
+} InputKind;
+
+typedef struct Input {
+        InputKind kind;
+        union {
+                Result result;
+                Answer answer;
+                DeadLetterRow dead; /* texts in the batch's arena; row is handed out by the turn */
+                int64_t letter;
+                Act *act;
+                Call call;
+        };
+} Input;
+
+typedef struct OffsetMove {
+        OffsetRow to;
+        int64_t from;
+} OffsetMove;
+
+/* What was done, for metrics. */
+typedef struct TurnFigures {
+        int64_t opened, joined, reopened, repeated, anonymous, too_old;
+        int64_t rungs[MESSAGE_MAX];
+        int64_t rung_late_us; /* the latest of them */
+        int64_t dead;
+} TurnFigures;
+
+typedef struct Batch Batch;
+struct Batch {
+        Arena *arena;
+        Config *config;
+        WallTime now; /* sampled once, when the turn starts */
+        OffsetMove *moves;
+        size_t move_count, move_capacity;
+        Input *inputs;
+        size_t input_count, input_capacity;
+        size_t answer_count;
+        size_t parcels_wanted; /* how many the outbox has room for */
+        bool wants_probe;
+
+        /* out */
+        int error; /* 0, or what the store said: nothing of it has happened */
+        Text error_text;
+        Parcel *parcels; /* to be sent now, in order */
+        size_t parcel_count;
+        DeadLetterRow *letters; /* to be written to the topic */
+        size_t letter_count;
+        WallTime wake_at; /* when something is due next */
+        bool has_more; /* more was due than one turn takes: come again at once */
+        TurnFigures figures;
+        Span commit_took;
+        MonoTime submitted_at;
+};
+
+Batch *batch_new(const Config *config);
+Batch *batch_free(Batch *batch);
+DEFINE_CLEANUP(Batch, batch_free)
+
+Input *batch_add(Batch *batch, InputKind kind);
+bool batch_is_empty(const Batch *batch);

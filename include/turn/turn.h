@@ -1,0 +1,31 @@
+/* turn.h - one unit of work: inputs -> core -> one transaction -> parcels. The only writer of cases.
+ * The same function is called by the turn thread and, without threads, by the tests that run on virtual time.
+ * Owns:    the store; what it keeps in memory (numbers handed out, deliveries that are out, cases that are held,
+ *          disabled channels, old policies) follows from the store and is rebuilt from it.
+ * Errors:  in the batch: nothing of it has happened, and the same batch may be run again.
+ * Called:  from one thread only. */
+#pragma once
+
+#include "turn/batch.h"
+
+/* Takes the store over. *reterr_message in arena. */
+int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message) MUST_CHECK;
+Turn *turn_free(Turn *turn);
+DEFINE_CLEANUP(Turn, turn_free)
+
+/* From now on cases follow this configuration. Keeps its policies; -EEXIST when a version is there already with another
+ * text: *reterr_message says which, and nothing has changed. */
+int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Text *reterr_message) MUST_CHECK;
+
+void turn_run(Turn *turn, Batch *batch);
+
+Store *turn_store(Turn *turn);
+
+/* For `when` and `why`: the policy a case was opened under. NULL if the archive has lost it. */
+const Policy *turn_policy(Turn *turn, Text name, int version);
+
+/* A delivery that had ended is tried again now, by an administrator. -ENOENT, -EINVAL if it is still pending. */
+int turn_retry(Turn *turn, int64_t delivery, WallTime now) MUST_CHECK;
+
+/* Clears what 404 and 410 have disabled: after a reload or a test message. recipient absent: all. */
+int turn_enable_channel(Turn *turn, Text channel, Text recipient) MUST_CHECK;
