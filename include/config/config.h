@@ -98,8 +98,9 @@ typedef struct Config {
         Roster roster;
         const Channel *channels;
         size_t channel_count;
-        const Mustache *templates[MESSAGE_MAX]; /* from conf/templates or built in */
-        int references;
+        const Mustache *templates[MESSAGE_MAX][2]; /* [1]: the shy form, for shared channels. NULL: the default */
+        const struct ConfigTree *tree; /* what was written, with the defaults: for -T and reload */
+        int references; /* atomic */
 } Config;
 
 /* 0, or -EINVAL after reporting; -errno for what kept a file from being read is reported as a problem too.
@@ -120,3 +121,6 @@ int config_policy_read(Arena *arena, Text text, Policy *ret) MUST_CHECK;
 
 /* The effective configuration in libconfig's syntax, secrets masked, for -T. */
 void config_write(const Config *config, Buffer *b);
+
+/* The keys that differ and that only a restart can change, "kafka.brokers, store.sqlite"; TEXT_NONE if there are none. */
+Text config_restart_keys(const Config *running, const Config *next, Arena *arena);
