@@ -18,6 +18,7 @@ typedef struct DisabledChannel {
 struct Turn {
         Store *store;
         Arena *memory; /* old policies, disabled channels, troubled channels; small, lives as long as the turn */
+        Arena *scratch; /* of the turn under way */
         Config *config;
         StoreLast last; /* numbers handed out, this batch's included */
         StoreLast committed;
@@ -26,6 +27,9 @@ struct Turn {
         OldPolicy *old_policies;
         DisabledChannel *disabled;
         size_t disabled_count, disabled_capacity;
+        WallTime fetch_at; /* no pending delivery that is not out has its time before */
+        WallTime due_at; /* no case is due before */
+        WallTime too_old_told_at;
         Text *troubled; /* channels that operators have been told of */
         size_t troubled_count, troubled_capacity;
 };
@@ -41,8 +45,10 @@ typedef struct Work {
         Parcel **parcels_end;
         int64_t *sent; /* deliveries handed out in this turn: out once it is committed */
         size_t sent_count, sent_capacity;
-        int64_t *returned; /* deliveries whose result is in this batch */
+        int64_t *returned; /* deliveries whose result is in this batch: no longer out once it is committed */
         size_t returned_count, returned_capacity;
+        int64_t *unheld; /* cases that are no longer held once this is committed */
+        size_t unheld_count, unheld_capacity;
         int64_t *woken; /* cases to be looked at because of a result */
         size_t woken_count, woken_capacity;
 } Work;
@@ -54,9 +60,11 @@ typedef struct Subject {
         int64_t response_row;
         const Policy *policy;
         LadderScene scene;
-        ParcelArena *memory; /* for parcels; NULL until one is made */
+        ParcelArena *memory; /* of the response and of the parcels; the subject is one of its users */
         Text note; /* for the messages that this decision sends */
 } Subject;
+
+void subject_done(Subject *s);
 
 /* answer.c */
 int work_answer(Work *w, Answer *answer) MUST_CHECK;
@@ -64,8 +72,12 @@ int work_dead(Work *w, DeadLetterRow *row) MUST_CHECK;
 /* ladder_turn.c */
 int work_due(Work *w, int64_t case_number) MUST_CHECK;
 int subject_load(Work *w, int64_t case_number, Subject *ret) MUST_CHECK; /* -ENOENT */
+/* Fills the scene for this owner; the response's route gives the list of whom to inform. */
 void subject_scene(Work *w, Subject *s, Party owner);
+/* Who owns it by today's roster: the catch-all where the owner is no longer there. */
 Party work_owner(Work *w, const Case *c);
+Party work_catch_all(Work *w);
+Case case_copy(Arena *arena, const Case *c);
 /* act.c */
 int work_act(Work *w, Act *act) MUST_CHECK;
 /* delivery.c */
@@ -73,8 +85,16 @@ int work_result(Work *w, Result *result) MUST_CHECK;
 int work_fetch(Work *w) MUST_CHECK;
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */
 int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect) MUST_CHECK;
-int work_tell_operators(Work *w, Text text, int32_t occasion) MUST_CHECK;
+/* Once per occasion: a channel that fails, with words for whoever has to mend it. */
+int work_tell_operators(Work *w, Text text) MUST_CHECK;
 /* case_write.c: stores what case_step() decided. */
 int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
 
 void work_wake(Work *w, int64_t case_number);
+
+/* Appends to one of the lists of numbers above. */
+#define work_note(w, list, number)                                                                                  \
+        ({                                                                                                          \
+                (w)->list = arena_grow((w)->arena, (w)->list, (w)->list##_count, &(w)->list##_capacity, sizeof(int64_t)); \
+                (w)->list[(w)->list##_count++] = (number);                                                          \
+        })

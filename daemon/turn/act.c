@@ -1,0 +1,257 @@
+/* act.c - what a person did becomes an event of the case, or is answered with the reason why not. */
+#include <errno.h>
+
+#include "inside.h"
+
+/* Whoever acts is a person of the roster, or the administrator at the machine. */
+static bool by_is_known(const Work *w, Text by)
+{
+        return text_is(by, "administrator") || roster_person(&w->config->roster, by, w->now) != NULL;
+}
+
+static CaseEvent act_event(const Work *w, const Act *act)
+{
+        return (CaseEvent){
+                .kind = act->kind,
+                .engine = CASE_ENGINE,
+                .at = w->now,
+                .happened_at = act->at,
+                .by = act->by,
+                .key = act->key,
+                .channel = act->channel,
+                .result = act->result,
+                .note = act->note,
+                .outcome = act->outcome,
+                .cause = act->cause,
+                .reference = act->reference,
+                .credit = act->credit,
+                .amount = act->amount,
+                .has_amount = act->has_amount,
+                .may_quote = act->may_quote,
+                .submitted_at = WALL_NONE,
+                .window_ends_at = WALL_NONE,
+                .told_at = WALL_NONE,
+                .paused_until = WALL_NONE,
+        };
+}
+
+static void event_steps(CaseEvent *event, StepList steps)
+{
+        event->has_steps = true;
+        event->steps = steps.steps;
+        event->step_count = steps.count;
+}
+
+static void event_tells(CaseEvent *event, StepList tells)
+{
+        event->tells = tells.steps;
+        event->tell_count = tells.count;
+}
+
+static void event_owner(CaseEvent *event, Party owner)
+{
+        event->owner = party_id(owner);
+        event->owner_is_group = owner.group != NULL;
+}
+
+static bool group_has(const Group *group, Text id)
+{
+        for (size_t i = 0; group && i < group->member_count; i++)
+                if (text_equal(group->members[i], id))
+                        return true;
+        return false;
+}
+
+/* The members but for the one who has acted. */
+static StepList tells_without(StepList list, Text id)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < list.count; i++)
+                if (!text_equal(list.steps[i].recipient, id))
+                        list.steps[kept++] = list.steps[i];
+        list.count = kept;
+        return list;
+}
+
+/* A member of the owning group who tries or reaches the customer has taken the case. */
+static void act_takes(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        if (!s->c.owner_is_group || !group_has(s->scene.owner.group, act->by))
+                return;
+        Party owner = roster_party(&w->config->roster, act->by, w->now);
+        event_owner(event, owner);
+        s->scene.owner = owner;
+}
+
+static void resolve_attempt(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        act_takes(w, s, act, event);
+        if (s->c.state != CASE_OPEN)
+                return;
+        bool takes = event->owner.data != NULL;
+        Case waiting = s->c;
+        if (takes) {
+                StepList mine = ladder_retarget(&s->scene, &waiting, false, w->arena);
+                waiting.steps = mine.steps;
+                waiting.step_count = mine.count;
+        }
+        if (s->c.attempts < s->policy->attempts_max) {
+                event->paused_until = ladder_pause_end(&s->scene);
+                event_steps(event, ladder_pause(&s->scene, &waiting, event->paused_until, w->arena));
+        } else if (takes) {
+                event_steps(event, (StepList){ (Step *)(uintptr_t)waiting.steps, waiting.step_count });
+        }
+}
+
+static void resolve_contact(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        act_takes(w, s, act, event);
+        if (s->c.state != CASE_OPEN || s->c.mode != MODE_LIVE)
+                return;
+        StepList tells = ladder_tell_channels(&s->scene, MESSAGE_CONTACTED, w->arena);
+        steps_append(&tells, tells_without(ladder_tell_owner(&s->scene, MESSAGE_CONTACTED, w->arena), act->by), w->arena);
+        event_tells(event, tells);
+}
+
+static const char *resolve_claim(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        Party owner = roster_party(&w->config->roster, act->by, w->now);
+        if (!owner.person)
+                return "only a person can claim a case";
+        if (!s->c.owner_is_group || s->c.state != CASE_OPEN)
+                return NULL; /* the table knows what to say */
+        StepList tells = tells_without(ladder_tell_owner(&s->scene, MESSAGE_CLAIMED, w->arena), act->by);
+        steps_append(&tells, ladder_tell_channels(&s->scene, MESSAGE_CLAIMED, w->arena), w->arena);
+        event_owner(event, owner);
+        subject_scene(w, s, owner);
+        if (s->c.mode == MODE_LIVE) {
+                event_steps(event, ladder_retarget(&s->scene, &s->c, false, w->arena));
+                event_tells(event, tells);
+        }
+        return NULL;
+}
+
+static const char *resolve_assign(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        Party owner = roster_party(&w->config->roster, act->to, w->now);
+        if (!party_is_somebody(owner))
+                return "there is no such person or group";
+        StepList tells = tells_without(ladder_tell_owner(&s->scene, MESSAGE_CLAIMED, w->arena), act->by);
+        event_owner(event, owner);
+        subject_scene(w, s, owner);
+        if (s->c.mode == MODE_LIVE && s->c.state == CASE_OPEN) {
+                event_steps(event, ladder_retarget(&s->scene, &s->c, true, w->arena));
+                event_tells(event, tells_without(tells, party_id(owner)));
+        }
+        return NULL;
+}
+
+static bool cause_is_known(const Work *w, Text cause)
+{
+        for (size_t i = 0; i < w->config->cause_count; i++)
+                if (text_equal(w->config->causes[i], cause))
+                        return true;
+        return w->config->cause_count == 0 || !cause.data;
+}
+
+static const char *resolve_close(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        event->attempts_needed = s->policy->unreachable_after;
+        if (!cause_is_known(w, act->cause))
+                return "this root cause is not in the configuration (outcomes.causes)";
+        if (s->c.mode != MODE_LIVE)
+                return NULL;
+        StepList tells = ladder_tell_channels(&s->scene, MESSAGE_CLOSED, w->arena);
+        if (s->c.state == CASE_OPEN) /* who was asked to call need not call any more */
+                steps_append(&tells, tells_without(ladder_tell_owner(&s->scene, MESSAGE_CLOSED, w->arena), act->by),
+                             w->arena);
+        event_tells(event, tells);
+        return NULL;
+}
+
+/* Fills the event from the circumstances; a reason if it is not possible for one that the table cannot know. */
+static const char *act_resolve(Work *w, Subject *s, const Act *act, CaseEvent *event)
+{
+        if (event->kind == EVENT_CONTACT && !policy_counts_as_reached(s->policy, act->result))
+                event->kind = EVENT_ATTEMPT; /* anything that the policy does not count is an attempt */
+        switch (event->kind) {
+        case EVENT_ATTEMPT:
+                resolve_attempt(w, s, act, event);
+                return NULL;
+        case EVENT_CONTACT:
+                resolve_contact(w, s, act, event);
+                return NULL;
+        case EVENT_CLAIM:
+                return resolve_claim(w, s, act, event);
+        case EVENT_ASSIGN:
+                return resolve_assign(w, s, act, event);
+        case EVENT_CLOSE:
+                return resolve_close(w, s, act, event);
+        case EVENT_FLAGGED:
+        case EVENT_DUE:
+        case EVENT_KIND_MAX:
+        default:
+                must(false);
+        }
+}
+
+static Text act_note(Work *w, const Act *act)
+{
+        if (act->kind == EVENT_CLOSE)
+                return text_from(outcome_text(act->outcome));
+        const Person *by = roster_person(&w->config->roster, act->kind == EVENT_ASSIGN ? act->to : act->by, w->now);
+        return by ? by->name : act->kind == EVENT_ASSIGN ? act->to : TEXT("an administrator");
+}
+
+static int act_decide(Work *w, Subject *s, Act *act)
+{
+        CaseEvent event = act_event(w, act);
+        act->reason = act_resolve(w, s, act, &event);
+        if (act->reason)
+                return 0;
+        CaseOutcome outcome;
+        s->note = act_note(w, act);
+        int r = work_decide(w, s, &event, &outcome);
+        act->is_done = r >= 0 && !outcome.is_refused;
+        act->reason = outcome.is_refused ? outcome.reason : NULL;
+        return r;
+}
+
+static int act_perform(Work *w, Subject *s, Act *act)
+{
+        if (!by_is_known(w, act->by)) {
+                act->reason = "nobody of this name is in people.csv";
+                return 0;
+        }
+        if (act->key.data) {
+                int r = store_event_has_key(w->store, act->case_number, act->key, &act->is_repeated);
+                if (r < 0 || act->is_repeated) {
+                        act->is_done = r >= 0;
+                        return r;
+                }
+        }
+        return act_decide(w, s, act);
+}
+
+int work_act(Work *w, Act *act)
+{
+        Subject s;
+        act->is_done = act->is_repeated = false;
+        act->reason = NULL;
+        act->after = case_none();
+        act->next_at = WALL_NONE;
+        int r = subject_load(w, act->case_number, &s);
+        if (r == -ENOENT) {
+                act->reason = "there is no such case";
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        r = act_perform(w, &s, act);
+        if (r >= 0) {
+                act->after = case_copy(w->batch->arena, &s.c);
+                act->next_at = s.c.due_at;
+        }
+        subject_done(&s);
+        return r;
+}

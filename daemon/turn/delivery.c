@@ -1,0 +1,486 @@
+/* delivery.c - messages decided, handed out, and what became of them: next try, next channel, next person. */
+#include <errno.h>
+
+#include "core/retry.h"
+#include "inside.h"
+#include "turn/id.h"
+
+/* ---- which channel ---------------------------------------------------------------------------------------------- */
+
+static bool is_disabled(const Work *w, Text channel, Text recipient)
+{
+        for (size_t i = 0; i < w->turn->disabled_count; i++)
+                if (text_equal(w->turn->disabled[i].channel, channel) &&
+                    text_equal(w->turn->disabled[i].recipient, recipient))
+                        return true;
+        return false;
+}
+
+/* The reader's channels in their order; `after` absent: from the first. NULL: there is none left. */
+static const Channel *channel_next(const Work *w, const Person *reader, Text after)
+{
+        bool passed = !after.data;
+        for (size_t i = 0; i < reader->channel_count; i++) {
+                Text name = reader->channels[i];
+                const Channel *channel = config_channel(w->config, name);
+                if (passed && channel && channel->is_supported && !channel->is_shared && !is_disabled(w, name, reader->id))
+                        return channel;
+                passed |= text_equal(name, after);
+        }
+        return NULL;
+}
+
+static bool recipient_channel(Text recipient, Text *ret_name)
+{
+        if (!text_starts(recipient, TEXT("channel:")))
+                return false;
+        *ret_name = text_from_offset(recipient, sizeof("channel:") - 1);
+        return true;
+}
+
+static const Channel *channel_first(const Work *w, Text recipient)
+{
+        Text name;
+        if (recipient_channel(recipient, &name)) {
+                const Channel *channel = config_channel(w->config, name);
+                return channel && channel->is_supported && !is_disabled(w, name, recipient) ? channel : NULL;
+        }
+        const Person *reader = roster_person(&w->config->roster, recipient, w->now);
+        return reader ? channel_next(w, reader, TEXT_NONE) : NULL;
+}
+
+/* ---- parcels ---------------------------------------------------------------------------------------------------- */
+
+static Parcel *parcel_start(Work *w, ParcelArena *memory, const DeliveryRow *row)
+{
+        Parcel *p = arena_new_of(memory->arena, Parcel);
+        memory->users++;
+        *p = (Parcel){
+                .memory = memory,
+                .config = config_ref(w->config),
+                .delivery = row->row,
+                .channel = config_channel(w->config, row->channel),
+                .reader = roster_person(&w->config->roster, row->recipient, w->now),
+                .recipient = arena_text(memory->arena, row->recipient),
+                .why = row->why,
+                .message = row->message,
+                .rung = row->rung,
+                .occurrence = row->occurrence,
+                .epoch = row->epoch,
+                .attempts = row->attempts,
+                .due_at = row->due_at,
+                .late = row->late,
+                .note = arena_text(memory->arena, row->note),
+                .told_at = WALL_NONE,
+                .next_at = WALL_NONE,
+        };
+        return p;
+}
+
+static void parcel_hand_out(Work *w, Parcel *p)
+{
+        *w->parcels_end = p;
+        w->parcels_end = &p->next;
+        w->batch->parcel_count++;
+        work_note(w, sent, p->delivery);
+}
+
+static Text manager_name(const Work *w, const LadderScene *scene)
+{
+        const Person *manager = roster_person(scene->roster, party_manager(scene->owner), w->now);
+        return manager ? manager->name : TEXT_NONE;
+}
+
+static void parcel_of_case(Work *w, Parcel *p, const Subject *s, const Case *c)
+{
+        Arena *arena = p->memory->arena;
+        Case *copy = arena_new_of(arena, Case);
+        *copy = case_copy(arena, c);
+        p->c = copy;
+        p->response = s->response;
+        p->traceparent = s->response ? s->response->traceparent : TEXT_NONE;
+        Policy *policy = arena_new_of(arena, Policy);
+        *policy = *s->policy; /* an old policy's texts live as long as the turn, a current one's as the Config */
+        p->policy = policy;
+        p->owner_name = party_name(s->scene.owner);
+        p->manager_name = manager_name(w, &s->scene);
+        p->told_at = c->told_at;
+        if (c->state == CASE_OPEN)
+                p->next_at = ladder_pause_end(&s->scene);
+        CaseId id = id_of_delivery(c->id, p->epoch, p->rung, p->occurrence, p->recipient, p->channel->name);
+        memcpy(p->key, id.bytes, sizeof(p->key));
+}
+
+/* A message to operators has no case: its key is of the store's own numbers. */
+static void parcel_of_operator(Parcel *p)
+{
+        CaseId id = id_of_delivery((CaseId){ { 0 } }, p->epoch, p->rung, p->occurrence, p->recipient, p->channel->name);
+        memcpy(p->key, id.bytes, sizeof(p->key));
+}
+
+/* ---- deciding --------------------------------------------------------------------------------------------------- */
+
+static bool has_room(const Work *w)
+{
+        return w->batch->parcel_count < w->batch->parcels_wanted;
+}
+
+static Text collapsed_write(Work *w, const Effect *effect)
+{
+        if (effect->collapsed_count == 0)
+                return TEXT_NONE;
+        Buffer b = buffer_in(w->arena);
+        JsonWriter json = json_writer(&b);
+        json_open(&json, '[');
+        for (size_t i = 0; i < effect->collapsed_count; i++)
+                json_put_integer(&json, effect->collapsed[i]);
+        json_close(&json, ']');
+        return buffer_text(&b);
+}
+
+static int row_add(Work *w, DeliveryRow *row)
+{
+        row->row = w->turn->last.delivery + 1;
+        int r = store_delivery_add(w->store, row);
+        if (r >= 0)
+                w->turn->last.delivery++;
+        return r;
+}
+
+static DeliveryRow row_of_effect(Work *w, const Subject *s, const Case *c, const Effect *effect)
+{
+        const Step *step = &effect->step;
+        return (DeliveryRow){
+                .case_number = c->number,
+                .epoch = c->epoch,
+                .rung = effect->is_event ? -c->sequence : (int32_t)step->rung,
+                .occurrence = step->occurrence,
+                .sequence = c->sequence,
+                .recipient = step->recipient,
+                .why = step->why,
+                .message = step->message,
+                .state = DELIVERY_PENDING,
+                .due_at = step->due_at,
+                .next_at = wall_later(step->due_at, w->now),
+                .first_tried_at = WALL_NONE,
+                .ended_at = WALL_NONE,
+                .late = effect->late,
+                .note = effect->is_event ? s->note : collapsed_write(w, effect),
+        };
+}
+
+/* Nobody can be reached this way: kept as failed, so that the ladder goes on and an operator hears of it. */
+static int tell_nowhere(Work *w, DeliveryRow *row)
+{
+        row->channel = TEXT("");
+        row->state = DELIVERY_FAILED;
+        row->next_at = WALL_NONE;
+        row->ended_at = w->now;
+        row->detail = TEXT("no channel works for this recipient");
+        int r = row_add(w, row);
+        if (r >= 0 && row->message == MESSAGE_ALERT && row->why == RECIPIENT_OWNER)
+                work_wake(w, row->case_number);
+        if (r >= 0)
+                r = work_tell_operators(w, arena_textf(w->arena, "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
+                                                       TEXT_ARG(row->recipient)));
+        return r == -EEXIST ? 0 : r;
+}
+
+int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect)
+{
+        DeliveryRow row = row_of_effect(w, s, c, effect);
+        const Channel *channel = channel_first(w, row.recipient);
+        if (!channel)
+                return tell_nowhere(w, &row);
+        row.channel = channel->name;
+        int r = row_add(w, &row);
+        if (r < 0)
+                return r == -EEXIST ? 0 : r; /* promise S4: it was decided before */
+        if (row.next_at.us > w->now.us || !has_room(w)) {
+                w->turn->fetch_at = wall_earlier(w->turn->fetch_at, row.next_at);
+                return 0;
+        }
+        Parcel *p = parcel_start(w, s->memory, &row);
+        parcel_of_case(w, p, s, c);
+        parcel_hand_out(w, p);
+        return 0;
+}
+
+/* ---- operators -------------------------------------------------------------------------------------------------- */
+
+int work_tell_operators(Work *w, Text text)
+{
+        for (size_t i = 0; i < w->turn->troubled_count; i++)
+                if (text_equal(w->turn->troubled[i], text))
+                        return 0;
+        w->turn->troubled = arena_grow(w->turn->memory, w->turn->troubled, w->turn->troubled_count,
+                                       &w->turn->troubled_capacity, sizeof(Text));
+        w->turn->troubled[w->turn->troubled_count++] = arena_text(w->turn->memory, text);
+        for (size_t i = 0; i < w->config->operator_count; i++) {
+                Text recipient = w->config->operators[i];
+                const Channel *channel = channel_first(w, recipient);
+                if (!channel)
+                        continue;
+                DeliveryRow row = {
+                        .rung = -1,
+                        .occurrence = (int32_t)(w->turn->last.delivery + 1),
+                        .recipient = recipient,
+                        .channel = channel->name,
+                        .why = RECIPIENT_PERSON,
+                        .message = MESSAGE_OPERATOR,
+                        .due_at = w->now,
+                        .next_at = w->now,
+                        .first_tried_at = WALL_NONE,
+                        .ended_at = WALL_NONE,
+                        .note = text,
+                };
+                int r = row_add(w, &row);
+                if (r < 0 && r != -EEXIST)
+                        return r;
+                w->turn->fetch_at = w->now;
+        }
+        return 0;
+}
+
+static void trouble_over(Work *w, Text channel)
+{
+        Turn *turn = w->turn;
+        for (size_t i = 0; i < turn->troubled_count; i++)
+                if (text_starts(turn->troubled[i], arena_textf(w->arena, "channel \"" TEXT_F "\"", TEXT_ARG(channel))))
+                        turn->troubled[i] = turn->troubled[--turn->troubled_count];
+}
+
+/* ---- results ---------------------------------------------------------------------------------------------------- */
+
+static bool is_owner_alert(const DeliveryRow *row)
+{
+        return row->message == MESSAGE_ALERT && row->why == RECIPIENT_OWNER && row->case_number > 0;
+}
+
+/* The same message on the person's next channel. */
+static int fall_over(Work *w, DeliveryRow *row)
+{
+        const Person *reader = roster_person(&w->config->roster, row->recipient, w->now);
+        const Channel *next = reader ? channel_next(w, reader, row->channel) : NULL;
+        row->fell_over = true;
+        if (!next)
+                return 0;
+        DeliveryRow other = *row;
+        other.channel = next->name;
+        other.state = DELIVERY_PENDING;
+        other.next_at = w->now;
+        other.first_tried_at = other.ended_at = WALL_NONE;
+        other.attempts = other.code = 0;
+        other.detail = TEXT_NONE;
+        other.fell_over = false;
+        int r = row_add(w, &other);
+        w->turn->fetch_at = w->now;
+        return r == -EEXIST ? 0 : r;
+}
+
+static int result_accepted(Work *w, DeliveryRow *row, const Parcel *p)
+{
+        row->state = DELIVERY_ACCEPTED;
+        row->next_at = WALL_NONE;
+        row->ended_at = w->now;
+        int r = store_delivery_save(w->store, row);
+        if (r >= 0 && p->attempts > 0) {
+                trouble_over(w, row->channel);
+                r = store_delivery_drop_others(w->store, row, w->now);
+        }
+        bool may_be_held = number_set_has(&w->turn->held, row->case_number) || (p->c && p->c->is_held);
+        if (r >= 0 && is_owner_alert(row) && may_be_held)
+                work_wake(w, row->case_number);
+        return r;
+}
+
+static int result_failed(Work *w, DeliveryRow *row, const Result *result)
+{
+        row->state = DELIVERY_FAILED;
+        row->next_at = WALL_NONE;
+        row->ended_at = w->now;
+        int r = row->fell_over ? 0 : fall_over(w, row);
+        if (r >= 0)
+                r = store_delivery_save(w->store, row);
+        if (r >= 0)
+                r = work_tell_operators(w, arena_textf(w->arena, "channel \"" TEXT_F "\" failed for \"" TEXT_F "\": " TEXT_F,
+                                                       TEXT_ARG(row->channel), TEXT_ARG(row->recipient),
+                                                       TEXT_ARG(result->detail)));
+        if (r >= 0 && is_owner_alert(row))
+                work_wake(w, row->case_number);
+        return r;
+}
+
+static int result_gone(Work *w, DeliveryRow *row, const Result *result)
+{
+        int r = store_channel_disable(w->store, row->channel, row->recipient, w->now, result->detail);
+        if (r < 0)
+                return r;
+        Turn *turn = w->turn;
+        turn->disabled = arena_grow(turn->memory, turn->disabled, turn->disabled_count, &turn->disabled_capacity,
+                                    sizeof(DisabledChannel));
+        turn->disabled[turn->disabled_count++] =
+                (DisabledChannel){ arena_text(turn->memory, row->channel), arena_text(turn->memory, row->recipient) };
+        return result_failed(w, row, result);
+}
+
+static uint64_t chance_of(const Parcel *p)
+{
+        uint64_t chance;
+        memcpy(&chance, p->key + 8, sizeof(chance));
+        return chance;
+}
+
+static int result_temporary(Work *w, DeliveryRow *row, const Result *result)
+{
+        const Channel *channel = result->parcel->channel;
+        Span tried = wall_since(w->now, row->first_tried_at);
+        if (tried.us >= channel->give_up.us)
+                return result_failed(w, row, result);
+        bool loses_patience = tried.us >= channel->patience.us && !row->fell_over;
+        row->next_at = wall_add(w->now, retry_delay(row->attempts, result->retry_after, chance_of(result->parcel)));
+        if (!row->fell_over && !loses_patience) /* not later than when the next channel is due */
+                row->next_at = wall_earlier(row->next_at, wall_add(row->first_tried_at, channel->patience));
+        int r = loses_patience ? fall_over(w, row) : 0;
+        if (r >= 0)
+                r = store_delivery_save(w->store, row);
+        w->turn->fetch_at = wall_earlier(w->turn->fetch_at, row->next_at);
+        if (r >= 0 && loses_patience)
+                r = work_tell_operators(w, arena_textf(w->arena, "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
+                                                       TEXT_ARG(row->channel), (long long)(tried.us / 60000000),
+                                                       TEXT_ARG(result->detail)));
+        if (r >= 0 && loses_patience && is_owner_alert(row))
+                work_wake(w, row->case_number);
+        return r;
+}
+
+/* What is known without asking the store: enough for a delivery that succeeds at once. */
+static DeliveryRow row_of_parcel(const Parcel *p)
+{
+        return (DeliveryRow){
+                .row = p->delivery,
+                .case_number = p->c ? p->c->number : 0,
+                .epoch = p->epoch,
+                .rung = p->rung,
+                .occurrence = p->occurrence,
+                .recipient = p->recipient,
+                .channel = p->channel->name,
+                .why = p->why,
+                .message = p->message,
+                .first_tried_at = WALL_NONE,
+        };
+}
+
+int work_result(Work *w, Result *result)
+{
+        const Parcel *p = result->parcel;
+        DeliveryRow row = row_of_parcel(p);
+        if (p->attempts > 0 || result->fate != FATE_ACCEPTED) {
+                int r = store_delivery_load(w->store, p->delivery, w->arena, &row);
+                if (r < 0)
+                        return r;
+        }
+        row.attempts = p->attempts + 1;
+        if (!wall_is_set(row.first_tried_at))
+                row.first_tried_at = w->now;
+        row.code = result->code;
+        row.detail = result->detail;
+        work_note(w, returned, p->delivery);
+        switch (result->fate) {
+        case FATE_ACCEPTED:
+                return result_accepted(w, &row, p);
+        case FATE_TEMPORARY:
+                return result_temporary(w, &row, result);
+        case FATE_PERMANENT:
+                return result_failed(w, &row, result);
+        case FATE_GONE:
+                return result_gone(w, &row, result);
+        default:
+                must(false);
+        }
+}
+
+/* ---- what waits in the store ------------------------------------------------------------------------------------ */
+
+typedef struct Fetch {
+        Work *w;
+        DeliveryRow *rows;
+        size_t count, capacity, wanted;
+        bool is_full;
+} Fetch;
+
+static bool is_out(const Work *w, int64_t row)
+{
+        for (size_t i = 0; i < w->sent_count; i++)
+                if (w->sent[i] == row)
+                        return true;
+        return number_set_has(&w->turn->out, row);
+}
+
+static int fetch_visit(void *userdata, const DeliveryRow *row)
+{
+        Fetch *f = userdata;
+        if (is_out(f->w, row->row))
+                return 0;
+        if (f->count == f->wanted) {
+                f->is_full = true;
+                return 1;
+        }
+        f->rows = arena_grow(f->w->arena, f->rows, f->count, &f->capacity, sizeof(DeliveryRow));
+        f->rows[f->count++] = *row;
+        return 0;
+}
+
+/* A channel that is no longer in the configuration: the next one, as after a failure. */
+static int fetched_without_channel(Work *w, DeliveryRow *row)
+{
+        row->detail = TEXT("the channel is no longer in the configuration");
+        row->state = DELIVERY_FAILED;
+        row->next_at = WALL_NONE;
+        row->ended_at = w->now;
+        int r = fall_over(w, row);
+        if (r >= 0)
+                r = store_delivery_save(w->store, row);
+        if (r >= 0 && is_owner_alert(row))
+                work_wake(w, row->case_number);
+        return r;
+}
+
+static int fetched_hand_out(Work *w, DeliveryRow *row)
+{
+        const Channel *channel = config_channel(w->config, row->channel);
+        if (!channel || !channel->is_supported)
+                return fetched_without_channel(w, row);
+        if (row->case_number == 0) {
+                ParcelArena *memory = parcel_arena_new(1024);
+                Parcel *p = parcel_start(w, memory, row);
+                (void)parcel_arena_drop(memory);
+                parcel_of_operator(p);
+                parcel_hand_out(w, p);
+                return 0;
+        }
+        Subject s;
+        int r = subject_load(w, row->case_number, &s);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        Parcel *p = parcel_start(w, s.memory, row);
+        parcel_of_case(w, p, &s, &s.c);
+        parcel_hand_out(w, p);
+        subject_done(&s);
+        return 0;
+}
+
+int work_fetch(Work *w)
+{
+        if (w->turn->fetch_at.us > w->now.us || !has_room(w))
+                return 0;
+        Fetch f = { .w = w, .wanted = w->batch->parcels_wanted - w->batch->parcel_count };
+        int r = store_deliveries_due(w->store, w->now, w->arena, fetch_visit, &f);
+        for (size_t i = 0; i < f.count && r >= 0; i++)
+                r = fetched_hand_out(w, &f.rows[i]);
+        if (r >= 0 && !f.is_full)
+                r = store_delivery_next(w->store, w->now, &w->turn->fetch_at);
+        else
+                w->turn->fetch_at = w->now;
+        return r;
+}

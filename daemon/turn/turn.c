@@ -1,0 +1,346 @@
+#include "turn/turn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "inside.h"
+
+enum { DUE_CASES_MAX = 256 /* a turn */, SCRATCH_BYTES = 256 * 1024 };
+
+static int disabled_remember(void *userdata, Text channel, Text recipient, WallTime since UNUSED, Text reason UNUSED)
+{
+        Turn *turn = userdata;
+        turn->disabled = arena_grow(turn->memory, turn->disabled, turn->disabled_count, &turn->disabled_capacity,
+                                    sizeof(DisabledChannel));
+        turn->disabled[turn->disabled_count++] =
+                (DisabledChannel){ arena_text(turn->memory, channel), arena_text(turn->memory, recipient) };
+        return 0;
+}
+
+static int disabled_load(Turn *turn)
+{
+        turn->disabled_count = 0;
+        return store_channels_disabled(turn->store, turn->memory, disabled_remember, turn);
+}
+
+int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
+{
+        CLEANUP(turn_freep) Turn *turn = calloc(1, sizeof(*turn));
+        must(turn != NULL);
+        turn->memory = arena_new(4096);
+        turn->scratch = arena_new(SCRATCH_BYTES);
+        turn->fetch_at = turn->due_at = turn->too_old_told_at = WALL_NONE;
+        int r = store_last(store, &turn->last);
+        turn->committed = turn->last;
+        if (r >= 0) {
+                turn->store = store;
+                r = disabled_load(turn);
+        }
+        if (r < 0) {
+                *reterr_message = arena_textf(arena, "could not read the store: %s", store_error(store));
+                turn->store = NULL; /* stays the caller's */
+                return r;
+        }
+        *ret = steal(turn);
+        return 0;
+}
+
+Turn *turn_free(Turn *turn)
+{
+        if (!turn)
+                return NULL;
+        (void)store_free(turn->store);
+        (void)config_unref(turn->config);
+        number_set_done(&turn->out);
+        number_set_done(&turn->held);
+        (void)arena_free(turn->scratch);
+        (void)arena_free(turn->memory);
+        free(turn);
+        return NULL;
+}
+
+Store *turn_store(Turn *turn)
+{
+        return turn->store;
+}
+
+static int policies_keep(Turn *turn, const Config *config, WallTime now, Arena *arena, Text *reterr_message)
+{
+        for (size_t i = 0; i < config->policy_count; i++) {
+                const Policy *p = &config->policies[i];
+                int r = store_policy_keep(turn->store, p, now);
+                if (r == -EEXIST)
+                        *reterr_message = arena_textf(arena,
+                                                      "policy \"" TEXT_F "\" version %d was changed, but cases follow it as it "
+                                                      "was. Give the changed policy a new version",
+                                                      TEXT_ARG(p->name), p->version);
+                else if (r < 0)
+                        *reterr_message = arena_textf(arena, "could not keep policy \"" TEXT_F "\": %s", TEXT_ARG(p->name),
+                                                      store_error(turn->store));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Text *reterr_message)
+{
+        int r = store_begin(turn->store);
+        if (r >= 0)
+                r = policies_keep(turn, config, now, arena, reterr_message);
+        if (r >= 0)
+                r = store_commit(turn->store);
+        if (r < 0) {
+                store_rollback(turn->store);
+                if (!reterr_message->data)
+                        *reterr_message = arena_textf(arena, "%s", store_error(turn->store));
+                return r;
+        }
+        (void)config_unref(turn->config);
+        turn->config = config_ref(config);
+        turn->troubled_count = 0;
+        return 0;
+}
+
+static const Policy *policy_from_archive(Turn *turn, Text name, int version)
+{
+        for (const OldPolicy *old = turn->old_policies; old; old = old->next)
+                if (old->policy.version == version && text_equal(old->policy.name, name))
+                        return &old->policy;
+        Text text;
+        OldPolicy *old = arena_new_of(turn->memory, OldPolicy);
+        if (store_policy_text(turn->store, name, version, turn->memory, &text) < 0 ||
+            config_policy_read(turn->memory, text, &old->policy) < 0)
+                return NULL;
+        old->next = turn->old_policies;
+        turn->old_policies = old;
+        return &old->policy;
+}
+
+const Policy *turn_policy(Turn *turn, Text name, int version)
+{
+        const Policy *current = config_policy(turn->config, name);
+        return current && current->version == version ? current : policy_from_archive(turn, name, version);
+}
+
+int turn_enable_channel(Turn *turn, Text channel, Text recipient)
+{
+        int r = store_begin(turn->store);
+        if (r >= 0)
+                r = store_channel_enable(turn->store, channel, recipient);
+        if (r >= 0)
+                r = store_commit(turn->store);
+        if (r < 0) {
+                store_rollback(turn->store);
+                return r;
+        }
+        return disabled_load(turn);
+}
+
+static int retry_save(Turn *turn, int64_t delivery, WallTime now)
+{
+        DeliveryRow row;
+        int r = store_delivery_load(turn->store, delivery, turn->scratch, &row);
+        if (r < 0)
+                return r;
+        if (row.state != DELIVERY_FAILED)
+                return -EINVAL;
+        row.state = DELIVERY_PENDING;
+        row.next_at = now;
+        row.first_tried_at = row.ended_at = WALL_NONE;
+        row.fell_over = false;
+        return store_delivery_save(turn->store, &row);
+}
+
+int turn_retry(Turn *turn, int64_t delivery, WallTime now)
+{
+        arena_reset(turn->scratch);
+        int r = store_begin(turn->store);
+        if (r >= 0)
+                r = retry_save(turn, delivery, now);
+        if (r >= 0)
+                r = store_commit(turn->store);
+        if (r < 0)
+                store_rollback(turn->store);
+        else
+                turn->fetch_at = wall_earlier(turn->fetch_at, now);
+        return r;
+}
+
+void work_wake(Work *w, int64_t case_number)
+{
+        for (size_t i = 0; i < w->woken_count; i++)
+                if (w->woken[i] == case_number)
+                        return;
+        work_note(w, woken, case_number);
+}
+
+static int work_moves(Work *w)
+{
+        for (size_t i = 0; i < w->batch->move_count; i++) {
+                const OffsetMove *move = &w->batch->moves[i];
+                int r = store_offset_move(w->store, &move->to, move->from);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int work_input(Work *w, Input *input)
+{
+        switch (input->kind) {
+        case INPUT_RESULT:
+                return work_result(w, &input->result);
+        case INPUT_ANSWER:
+                return work_answer(w, &input->answer);
+        case INPUT_DEAD:
+                return work_dead(w, &input->dead);
+        case INPUT_LETTER:
+                return store_dead_letter_save(w->store, input->letter, DEAD_LETTER_PUBLISHED);
+        case INPUT_ACT:
+                return work_act(w, input->act);
+        case INPUT_CALL:
+                return 0; /* after the transaction */
+        default:
+                must(false);
+        }
+}
+
+/* Results first: what they say of the alerts is what the ladder goes by. */
+static int work_inputs(Work *w)
+{
+        int r = 0;
+        for (int pass = 0; pass < 2; pass++)
+                for (size_t i = 0; i < w->batch->input_count && r >= 0; i++)
+                        if ((w->batch->inputs[i].kind == INPUT_RESULT) == (pass == 0))
+                                r = work_input(w, &w->batch->inputs[i]);
+        return r;
+}
+
+static int work_woken(Work *w)
+{
+        int r = 0;
+        for (size_t i = 0; i < w->woken_count && r >= 0; i++)
+                r = work_due(w, w->woken[i]);
+        return r;
+}
+
+static int work_due_cases(Work *w)
+{
+        int64_t numbers[DUE_CASES_MAX];
+        size_t count = 0;
+        if (w->turn->due_at.us > w->now.us)
+                return 0;
+        int r = store_cases_due(w->store, w->now, numbers, DUE_CASES_MAX, &count);
+        for (size_t i = 0; i < count && r >= 0; i++)
+                r = work_due(w, numbers[i]);
+        if (r >= 0)
+                r = store_next_due(w->store, &w->turn->due_at);
+        w->batch->has_more |= count == DUE_CASES_MAX;
+        return r;
+}
+
+static int work_all(Work *w)
+{
+        int r = store_begin(w->store);
+        if (r >= 0)
+                r = work_moves(w);
+        if (r >= 0)
+                r = work_inputs(w);
+        if (r >= 0)
+                r = work_woken(w);
+        if (r >= 0)
+                r = work_due_cases(w);
+        if (r >= 0)
+                r = work_fetch(w);
+        if (r >= 0)
+                r = store_commit(w->store);
+        return r;
+}
+
+static void work_committed(Work *w)
+{
+        Turn *turn = w->turn;
+        turn->committed = turn->last;
+        for (size_t i = 0; i < w->returned_count; i++)
+                number_set_remove(&turn->out, w->returned[i]);
+        for (size_t i = 0; i < w->sent_count; i++)
+                number_set_add(&turn->out, w->sent[i]);
+        for (size_t i = 0; i < w->unheld_count; i++)
+                number_set_remove(&turn->held, w->unheld[i]);
+        w->batch->wake_at = wall_earlier(turn->fetch_at, turn->due_at);
+}
+
+/* Nothing of it has happened: what was prepared goes, what is known in memory is found again from the store. */
+static void work_undo(Work *w, int error)
+{
+        Batch *batch = w->batch;
+        batch->error = error;
+        batch->error_text = arena_textf(batch->arena, "%s", store_error(w->store));
+        store_rollback(w->store);
+        while (batch->parcels) {
+                Parcel *p = batch->parcels;
+                batch->parcels = p->next;
+                (void)parcel_free(p);
+        }
+        batch->parcel_count = batch->letter_count = 0;
+        batch->figures = (TurnFigures){ 0 };
+        batch->has_more = false;
+        w->turn->last = w->turn->committed;
+        w->turn->fetch_at = w->turn->due_at = WALL_NONE;
+        (void)disabled_load(w->turn);
+}
+
+static bool batch_writes(const Batch *batch, const Turn *turn)
+{
+        for (size_t i = 0; i < batch->input_count; i++)
+                if (batch->inputs[i].kind != INPUT_CALL)
+                        return true;
+        return batch->move_count > 0 || turn->due_at.us <= batch->now.us ||
+               (turn->fetch_at.us <= batch->now.us && batch->parcels_wanted > 0);
+}
+
+static int64_t monotonic_us(void)
+{
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void turn_transact(Turn *turn, Batch *batch)
+{
+        arena_reset(turn->scratch);
+        Work w = {
+                .turn = turn,
+                .batch = batch,
+                .store = turn->store,
+                .config = turn->config,
+                .arena = turn->scratch,
+                .now = batch->now,
+                .parcels_end = &batch->parcels,
+        };
+        int64_t started = monotonic_us();
+        int r = work_all(&w);
+        batch->commit_took = (Span){ monotonic_us() - started };
+        if (r < 0)
+                work_undo(&w, r);
+        else
+                work_committed(&w);
+}
+
+void turn_run(Turn *turn, Batch *batch)
+{
+        must(turn->config != NULL);
+        batch->error = 0;
+        batch->wake_at = wall_earlier(turn->fetch_at, turn->due_at);
+        if (batch_writes(batch, turn))
+                turn_transact(turn, batch);
+        if (batch->error == 0 && batch->wants_probe)
+                batch->error = store_probe(turn->store);
+        for (size_t i = 0; i < batch->input_count && batch->error == 0; i++)
+                if (batch->inputs[i].kind == INPUT_CALL)
+                        batch->inputs[i].call.run(batch->inputs[i].call.userdata, turn, batch->now);
+        if (batch->error != 0 && !batch->error_text.data)
+                batch->error_text = arena_textf(batch->arena, "%s", store_error(turn->store));
+}
