@@ -24,7 +24,7 @@ static int case_find(Work *w, const Answer *answer, Subject *s)
         int error = store_case_of_customer(w->store, r->source->name, customer, w->arena, &found);
         if (error < 0)
                 return error == -ENOENT ? 0 : error;
-        const Policy *of_case = turn_policy(w->turn, found.policy_name, found.policy_version);
+        const Policy *of_case = work_policy(w, found.policy_name, found.policy_version);
         if (!is_joinable(w, &found, of_case))
                 return 0;
         s->c = found;

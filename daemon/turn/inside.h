@@ -50,7 +50,7 @@ typedef struct Work {
         int64_t *unheld; /* cases that are no longer held once this is committed */
         size_t unheld_count, unheld_capacity;
         int64_t *woken; /* cases to be looked at because of a result */
-        size_t woken_count, woken_capacity;
+        size_t woken_count, woken_capacity, woken_done;
 } Work;
 
 /* What a decision is about; made for each case that is touched. */
@@ -91,6 +91,8 @@ int work_tell_operators(Work *w, Text text) MUST_CHECK;
 int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
 
 void work_wake(Work *w, int64_t case_number);
+/* Lives as long as the batch's Config, or as the turn: a parcel, which holds the former, may point to it. */
+const Policy *work_policy(Work *w, Text name, int version);
 
 /* Appends to one of the lists of numbers above. */
 #define work_note(w, list, number)                                                                                  \

@@ -82,7 +82,7 @@ int subject_load(Work *w, int64_t case_number, Subject *ret)
         if (r >= 0)
                 r = subject_response(w, &s);
         if (r >= 0) {
-                s.policy = turn_policy(w->turn, s.c.policy_name, s.c.policy_version);
+                s.policy = work_policy(w, s.c.policy_name, s.c.policy_version);
                 if (!s.policy) /* the archive has lost it: the current version is the nearest there is */
                         s.policy = config_policy(w->config, s.c.policy_name);
                 if (!s.policy)

@@ -118,10 +118,20 @@ static const Policy *policy_from_archive(Turn *turn, Text name, int version)
         return &old->policy;
 }
 
+static const Policy *policy_find(Turn *turn, const Config *config, Text name, int version)
+{
+        const Policy *current = config_policy(config, name);
+        return current && current->version == version ? current : policy_from_archive(turn, name, version);
+}
+
 const Policy *turn_policy(Turn *turn, Text name, int version)
 {
-        const Policy *current = config_policy(turn->config, name);
-        return current && current->version == version ? current : policy_from_archive(turn, name, version);
+        return policy_find(turn, turn->config, name, version);
+}
+
+const Policy *work_policy(Work *w, Text name, int version)
+{
+        return policy_find(w->turn, w->config, name, version);
 }
 
 int turn_enable_channel(Turn *turn, Text channel, Text recipient)
@@ -221,8 +231,8 @@ static int work_inputs(Work *w)
 static int work_woken(Work *w)
 {
         int r = 0;
-        for (size_t i = 0; i < w->woken_count && r >= 0; i++)
-                r = work_due(w, w->woken[i]);
+        for (; w->woken_done < w->woken_count && r >= 0; w->woken_done++)
+                r = work_due(w, w->woken[w->woken_done]);
         return r;
 }
 
@@ -254,6 +264,8 @@ static int work_all(Work *w)
                 r = work_due_cases(w);
         if (r >= 0)
                 r = work_fetch(w);
+        if (r >= 0)
+                r = work_woken(w); /* by what could not be sent anywhere */
         if (r >= 0)
                 r = store_commit(w->store);
         return r;
@@ -315,7 +327,7 @@ static void turn_transact(Turn *turn, Batch *batch)
                 .turn = turn,
                 .batch = batch,
                 .store = turn->store,
-                .config = turn->config,
+                .config = batch->config,
                 .arena = turn->scratch,
                 .now = batch->now,
                 .parcels_end = &batch->parcels,
