@@ -1,6 +1,9 @@
 /* wording.h - what a message says: the facts of a case as named texts for the templates, and the templates' defaults.
  * Limits:  title <= 60 characters, body <= 400, comment <= 140 cut at a word (characters are grapheme clusters).
- * Pure.    Times are written in the reader's zone and, when today's date differs, with the day ("Fri 16:40"). */
+ *          Outside text is one line, without control, bidi and invisible characters, isolated where it runs from right
+ *          to left; never escaped here (see sink.h).
+ * Pure.    Times are written in the reader's zone: "16:40" today, "Fri 16:40" within six days, else "Fri 4 Dec 16:40".
+ *          No zone: in UTC, and they say so. */
 #pragma once
 
 #include "core/case.h"
@@ -18,18 +21,24 @@ typedef struct Facts {
         Text owner_name;
         Text manager_name;
         Text recipient_why; /* "owner", "manager", ... */
-        bool is_shared; /* the shy form: no name, comment or reproach */
-        Span late; /* how late this message is; 0 if not */
-        Text note; /* operator messages: the text; closed: the outcome; claimed: who */
-        WallTime told_at; /* when the owner's alert was accepted */
-        WallTime next_at; /* when the ladder goes on by itself */
+        bool is_shared;     /* the shy form: no name, comment or reproach */
+        Span late;          /* how late this message is; 0 if not */
+        Text note;          /* operator messages, tests: the text; closed: the outcome; claimed, contacted: who */
+        WallTime told_at;   /* when the owner's alert was accepted */
+        WallTime next_at;   /* when the ladder goes on by itself; reminder: if an attempt is told now */
+        Text reader_id; /* for the command lines; absent: the owner's id where the owner is the reader, else no commands
+                         */
 } Facts;
 
 /* The names a template may use, in the order of the values that wording_values() gives. */
 extern const char *const WORDING_NAMES[];
 extern const size_t WORDING_NAME_COUNT;
 
-/* The default template of a message. The first line is the title, the rest the body. */
+/* May a room hear of it? Of the others no room should be sent anything; if it is all the same, it hears only who has
+ * it. */
+bool wording_is_for_rooms(Message message);
+
+/* The default template of a message. The first line is the title, the rest the body. is_shared: the shy form. */
 Text wording_default(Message message, bool is_shared);
 
 typedef struct Wording {
@@ -37,8 +46,13 @@ typedef struct Wording {
         Text body;
 } Wording;
 
+/* The value of each name. What a shared channel or a reader who is only informed must not see is absent, so that no
+ * template can say it. */
 void wording_values(const Facts *facts, Arena *arena, Text *ret_values);
-/* Renders, then enforces the limits. template NULL: the default. */
+
+/* Renders within the limits: in the title the account gives way first, then the customer, so that the deadline and the
+ * number stay; in the body the comment, so that the phone number and the commands stay. template NULL: the default.
+ * is_shared: always the built-in shy form, whatever the template is. */
 Wording wording_make(const Facts *facts, const Mustache *template, Arena *arena);
 
 /* Cuts at a word so that at most `characters` grapheme clusters remain, "…" included. Control and bidi characters are
