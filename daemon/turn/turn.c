@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "inside.h"
 
 enum { DUE_CASES_MAX = 256 /* a turn */, SCRATCH_BYTES = 256 * 1024 };
@@ -313,13 +313,6 @@ static bool batch_writes(const Batch *batch, const Turn *turn)
                (turn->fetch_at.us <= batch->now.us && batch->parcels_wanted > 0);
 }
 
-static int64_t monotonic_us(void)
-{
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void turn_transact(Turn *turn, Batch *batch)
 {
         arena_reset(turn->scratch);
@@ -332,9 +325,9 @@ static void turn_transact(Turn *turn, Batch *batch)
                 .now = batch->now,
                 .parcels_end = &batch->parcels,
         };
-        int64_t started = monotonic_us();
+        MonoTime started = clock_mono();
         int r = work_all(&w);
-        batch->commit_took = (Span){ monotonic_us() - started };
+        batch->commit_took = mono_since(clock_mono(), started);
         if (r < 0)
                 work_undo(&w, r);
         else

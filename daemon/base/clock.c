@@ -1,0 +1,20 @@
+#include "base/clock.h"
+
+#include <time.h>
+
+static int64_t clock_us(clockid_t id)
+{
+        struct timespec t;
+        must(clock_gettime(id, &t) == 0);
+        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+WallTime clock_wall(void)
+{
+        return (WallTime){ clock_us(CLOCK_REALTIME) };
+}
+
+MonoTime clock_mono(void)
+{
+        return (MonoTime){ clock_us(CLOCK_MONOTONIC) };
+}

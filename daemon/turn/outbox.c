@@ -1,0 +1,115 @@
+#include "turn/outbox.h"
+
+#include <stdlib.h>
+
+typedef struct Lane Lane;
+struct Lane { /* of one channel; kept by name, so that a reload goes on with what is out */
+        Lane *next;
+        char *name;
+        Parcel *first, **end;
+        size_t waiting, out, limit;
+};
+
+struct Outbox {
+        OutboxSend send;
+        void *userdata;
+        Lane *lanes; /* a handful: as many as there are channels in use */
+        size_t count;
+};
+
+Outbox *outbox_new(OutboxSend send, void *userdata)
+{
+        Outbox *outbox = calloc(1, sizeof(*outbox));
+        must(outbox != NULL);
+        outbox->send = send;
+        outbox->userdata = userdata;
+        return outbox;
+}
+
+Outbox *outbox_free(Outbox *outbox)
+{
+        if (!outbox)
+                return NULL;
+        for (Lane *lane = outbox->lanes; lane;) {
+                Lane *next = lane->next;
+                while (lane->first) {
+                        Parcel *p = lane->first;
+                        lane->first = p->next;
+                        (void)parcel_free(p);
+                }
+                free(lane->name);
+                free(lane);
+                lane = next;
+        }
+        free(outbox);
+        return NULL;
+}
+
+static Lane *lane_of(Outbox *outbox, const Channel *channel)
+{
+        for (Lane *lane = outbox->lanes; lane; lane = lane->next)
+                if (text_is(channel->name, lane->name))
+                        return lane;
+        Lane *lane = calloc(1, sizeof(*lane));
+        must(lane != NULL);
+        lane->name = strndup(channel->name.data, channel->name.len);
+        must(lane->name != NULL);
+        lane->end = &lane->first;
+        lane->next = outbox->lanes;
+        outbox->lanes = lane;
+        return lane;
+}
+
+static void lane_send(Outbox *outbox, Lane *lane)
+{
+        while (lane->first && lane->out < lane->limit) {
+                Parcel *p = lane->first;
+                lane->first = p->next;
+                if (!lane->first)
+                        lane->end = &lane->first;
+                p->next = NULL;
+                lane->waiting--;
+                lane->out++;
+                outbox->send(outbox->userdata, p);
+        }
+}
+
+void outbox_add(Outbox *outbox, Parcel *list)
+{
+        while (list) {
+                Parcel *p = list;
+                list = p->next;
+                p->next = NULL;
+                Lane *lane = lane_of(outbox, p->channel);
+                lane->limit = (size_t)p->channel->in_flight;
+                *lane->end = p;
+                lane->end = &p->next;
+                lane->waiting++;
+                outbox->count++;
+        }
+        for (Lane *lane = outbox->lanes; lane; lane = lane->next)
+                lane_send(outbox, lane);
+}
+
+void outbox_settle(Outbox *outbox, Parcel *parcel)
+{
+        Lane *lane = lane_of(outbox, parcel->channel);
+        must(lane->out > 0 && outbox->count > 0);
+        lane->out--;
+        outbox->count--;
+        (void)parcel_free(parcel);
+        lane_send(outbox, lane);
+}
+
+size_t outbox_count(const Outbox *outbox)
+{
+        return outbox->count;
+}
+
+void outbox_channels(const Outbox *outbox, OutboxVisit visit, void *userdata)
+{
+        for (const Lane *lane = outbox->lanes; lane; lane = lane->next) {
+                OutboxView view = { text_from(lane->name), lane->waiting, lane->out };
+                visit(userdata, &view);
+        }
+}

@@ -1,0 +1,28 @@
+/* outbox.h - parcels on their way, on the loop: a queue for each channel, and how many of each may be out.
+ * A parcel counts as out until its result is committed, so that a crash repeats at most what is out (promise S4).
+ * Owns:    the parcels given to it until they are settled.
+ * Called:  from the loop thread only. */
+#pragma once
+
+#include "turn/parcel.h"
+
+typedef struct Outbox Outbox;
+typedef void (*OutboxSend)(void *userdata, Parcel *parcel);
+
+Outbox *outbox_new(OutboxSend send, void *userdata);
+Outbox *outbox_free(Outbox *outbox);
+DEFINE_CLEANUP(Outbox, outbox_free)
+
+/* Takes a list over (linked by next), sends what may be sent. */
+void outbox_add(Outbox *outbox, Parcel *list);
+/* Its result is committed: frees it and sends what waited for its place. */
+void outbox_settle(Outbox *outbox, Parcel *parcel);
+
+size_t outbox_count(const Outbox *outbox); /* waiting and out */
+
+typedef struct OutboxView {
+        Text channel;
+        size_t waiting, out;
+} OutboxView;
+typedef void (*OutboxVisit)(void *userdata, const OutboxView *view);
+void outbox_channels(const Outbox *outbox, OutboxVisit visit, void *userdata);
