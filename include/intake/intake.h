@@ -1,8 +1,10 @@
 /* intake.h - Kafka in: the topics of every source, read by assign() from offsets that the database gives; and the
  * dead letters out. The only header that speaks for librdkafka.
- * Owns:    a consumer, its queue and wake-up descriptor; a producer once a dead letter has to be written.
+ * Owns:    a consumer, its queues and wake-up descriptors; a producer once a dead letter has to be written.
  * Errors:  what goes wrong with Kafka is a health state with words, not an error: reading goes on by itself.
- * Called:  from the loop thread; intake_find_start() alone blocks (at most the timeout) and is for the turn thread. */
+ * Called:  from the loop thread; intake_find_start() alone blocks (at most the timeout) and is for the turn thread.
+ *          It must have returned before intake_free(). No function of the intake may be called from ops->record but
+ *          intake_continue(), record_hash() and record_header*(); from the other ops all but intake_free(). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -17,13 +19,17 @@ typedef struct Record {
         Place place;
         Text key; /* absent: null */
         Text value; /* absent: a tombstone */
-        uint64_t hash; /* of the value's bytes, for the anchor */
         const void *native; /* for record_header() and record_headers_write() */
 } Record;
 
+/* Of the value's bytes, for the anchor. It is stored, so it is the same in every version and on every machine; no
+ * defence against somebody who looks for collisions. A tombstone is 0. */
+uint64_t record_hash(const Record *record);
+
 /* The last header of that name; absent if there is none. */
 Text record_header(const Record *record, const char *name);
-/* JSON array of [name, base64 value or null], in order, for a dead letter. */
+/* JSON array of [name, base64 value or null], in order, for a dead letter; "[]" without headers. A name that is not
+ * UTF-8 loses the bytes that are not. */
 Text record_headers_write(const Record *record, Arena *arena);
 
 typedef enum KafkaHealth {
@@ -36,6 +42,7 @@ typedef enum KafkaHealth {
         KAFKA_ACL,
         KAFKA_NO_TOPIC,
         KAFKA_OFFSET_GONE, /* a partition stands still: its offset is not in the log */
+        KAFKA_UNREADABLE, /* a partition stands still: a checksum is wrong, or a record too large; it is tried again */
         KAFKA_HEALTH_MAX,
 } KafkaHealth;
 
@@ -44,25 +51,36 @@ const char *kafka_health_text(KafkaHealth health); /* "ok", "unreachable", ... *
 typedef struct IntakeOps {
         /* The next record, in the order of its partition. Must not keep any of it. */
         void (*record)(void *userdata, const Record *record);
-        /* Nothing more is queued for now: time to commit what was gathered. */
+        /* Nothing more is queued for now: time to commit what was gathered. Only after at least one record. */
         void (*drained)(void *userdata);
-        /* May more records come now? Asked before each; after false, call intake_continue() when there is room again. */
+        /* May more records come now? Asked before each, also when none may be there; after false, call
+         * intake_continue() when there is room again. It is asked again each second in any case. */
         bool (*has_room)(void *userdata);
-        /* A partition of a source's topic that is not assigned: answer, now or later, with intake_assign(). */
+        /* A partition of a source's topic that is not assigned: answer, now or later, with intake_assign(). Told once;
+         * partition_count is how many the topic has. */
         void (*partition)(void *userdata, const Source *source, int32_t partition, int32_t partition_count);
         /* health changed; text is one line for an operator, without secrets */
         void (*health)(void *userdata, KafkaHealth health, Text text);
-        /* A dead letter was written (error 0), or could not be (negative errno): try again later. */
+        /* A dead letter was written (error 0), or could not be (negative errno): try again later. -EMSGSIZE: the broker
+         * does not take records of this size; -ENOENT: no such topic; -EACCES: not allowed to write to it. */
         void (*dead_letter)(void *userdata, int64_t row, int error);
 } IntakeOps;
 
-/* The configuration may be replaced by intake_reconfigure() later; references are counted. */
+/* What librdkafka thinks of the brokers' properties, without connecting: 0, or -EINVAL and what is wrong, in arena. */
+int intake_check(const KafkaConfig *kafka, Arena *arena, Text *reterr_message) MUST_CHECK;
+
+/* Returns at once; connecting goes on in the background. -EINVAL: see intake_check(). The configuration may be replaced
+ * by intake_reconfigure() later; references are counted. ops must outlive the intake. */
 int intake_new(sd_event *event, const Config *config, const IntakeOps *ops, void *userdata, Intake **ret) MUST_CHECK;
-/* Closes within `patience`; what is still in Kafka's queues is forgotten, the database knows where to go on. */
+/* Closes within INTAKE_CLOSE_SECONDS, though brokers are gone: then what librdkafka still holds is left to the end of
+ * the process. What is still in Kafka's queues is forgotten, the database knows where to go on. */
+enum { INTAKE_CLOSE_SECONDS = 3 };
 Intake *intake_free(Intake *intake);
 DEFINE_CLEANUP(Intake, intake_free)
 
-/* Reads this partition from this offset on. */
+/* Reads this partition from this offset (>= 0) on, also if it is being read already. Right for a partition that was
+ * not reported yet: at a restart, assign what the database knows at once. -ENOENT: no source has this topic. -EIO:
+ * librdkafka refused; the partition is reported again. */
 int intake_assign(Intake *intake, Text topic, int32_t partition, int64_t offset) MUST_CHECK;
 
 /* Where a partition never seen starts by its source's rule: the end, the beginning or the first record since a time.
@@ -77,11 +95,14 @@ void intake_continue(Intake *intake);
  * conflict. Every partition is asked for again through ops->partition. */
 int intake_restart(Intake *intake) MUST_CHECK;
 
-/* New sources and topics; brokers and properties need a restart of the daemon and say so. */
+/* New sources and topics. Returns 1 if brokers, group, properties or password differ too: those wait for a restart of
+ * the daemon. */
 int intake_reconfigure(Intake *intake, const Config *config) MUST_CHECK;
 
 /* Writes original key, value, headers and time with both Connect's and Spring's headers to the dead-letter topic; the
- * result comes through ops->dead_letter. -ENOBUFS: later. */
+ * result comes through ops->dead_letter, within DEAD_LETTER_SECONDS, never from inside this call. -ENOBUFS: later.
+ * -EMSGSIZE: too large for any broker. -EBADMSG: these headers are not ours. -EINVAL: no topic is configured. */
+enum { DEAD_LETTER_SECONDS = 30 };
 typedef struct DeadLetter {
         int64_t row;
         Place place;
@@ -96,7 +117,7 @@ typedef struct PartitionView {
         Text topic;
         int32_t partition;
         int64_t next_offset; /* of the record that would be handed out next; -1: not known yet */
-        int64_t end_offset; /* of the log, from statistics; -1: not known yet */
+        int64_t end_offset; /* of what may be read (last stable offset), at most some seconds old; -1: not known yet */
 } PartitionView;
 typedef void (*PartitionVisit)(void *userdata, const PartitionView *view);
 void intake_partitions(const Intake *intake, PartitionVisit visit, void *userdata);
