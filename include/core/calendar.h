@@ -2,7 +2,9 @@
  * Pure: zones are tables, made elsewhere from the system's zone files. Spans of the day are half-open: 13:00 is not
  * in 08:00-13:00. A local time that does not exist (spring) stands for the first instant after the gap, one that
  * comes twice (autumn) for the first.
- * Room:    holidays and absences will be a list of closed local days, asked by the same two loops.
+ * Errors:  none. Instants handed in are set and not WALL_NEVER; anything else is a broken promise (must.h).
+ * Room:    holidays and absences will be a list of closed local days, asked where a day's spans are counted; the
+ *          skipping of whole weeks then stops at such a day as it does at a change of the offset.
  * Source:  offsets by the IANA time zone database (RFC 8536). */
 #pragma once
 
@@ -27,14 +29,18 @@ WallTime zone_instant(const Zone *zone, const Civil *local);
 
 extern const Zone ZONE_UTC;
 
-enum { HOURS_SPANS_MAX = 6 };
+/* No answer lies further ahead than 20 years: work that would take longer ends there. So that hours such as one
+ * minute a week cannot push a due time out of every clock's range. */
+enum { HOURS_SPANS_MAX = 6, HOURS_HORIZON_DAYS = 7305 };
 
 typedef struct DaySpan {
         int16_t from_minute; /* of the local day, 0..1439 */
         int16_t until_minute; /* 1..1440, after from */
 } DaySpan;
 
-/* A week of working hours. is_always: at any time (nothing was written). Otherwise at least one span. */
+/* A week of working hours. On days with a change of the clock, a span reaches from the instant of its start to the
+ * instant of its end, however long that takes: Su 01:00-04:00 is two hours in spring and four in autumn.
+ * is_always: at any time (nothing was written). Otherwise at least one span. */
 typedef struct Hours {
         bool is_always;
         int8_t span_count[7]; /* Monday first */
@@ -51,7 +57,8 @@ bool hours_is_open(const Hours *hours, const Zone *zone, WallTime t);
 WallTime hours_next_open(const Hours *hours, const Zone *zone, WallTime t);
 
 /* The instant at which `work` of open time has passed since t. With work = 0: hours_next_open().
- * When the work is done exactly at the end of a span, that end is the answer, not the next morning. */
+ * When the work is done exactly at the end of a span, that end is the answer, not the next morning. Less than no
+ * work is none. */
 WallTime hours_add(const Hours *hours, const Zone *zone, WallTime t, Span work);
 
 /* The same local time of day, `days` working days later, then the first open instant from there on. A working day is

@@ -30,23 +30,31 @@ typedef struct Group {
 } Group;
 
 typedef struct Territory {
-        Text pattern; /* "BR-S", or "DE-*" */
+        Text pattern; /* "BR-S", or with one '*' at its very end: "DE-*" (also "DE-" itself), "*" (any but none) */
         Text owner; /* a person, then a group */
         WallTime from, until;
 } Territory;
 
+/* Each list is sorted by its _order() below, and of rows with the same key no two are in force at the same time; the
+ * loader sees to both. Look-ups are binary searches: what a customer writes as territory costs no more than the
+ * longest pattern. */
 typedef struct Roster {
-        const Person *persons; /* sorted by id, then from */
+        const Person *persons;
         size_t person_count;
-        const Group *groups; /* sorted by id */
+        const Group *groups;
         size_t group_count;
         const Territory *territories;
         size_t territory_count;
 } Roster;
 
+int person_order(const Person *a, const Person *b); /* by id in byte order, then from */
+int group_order(const Group *a, const Group *b); /* by id */
+int territory_order(const Territory *a, const Territory *b); /* by pattern in byte order, '*' as it is, then from */
+
 const Person *roster_person(const Roster *roster, Text id, WallTime at); /* NULL: nobody of that id then */
 const Group *roster_group(const Roster *roster, Text id);
-/* Exact beats wildcard, the longer wildcard beats the shorter. NULL: not in the list. */
+/* Exact beats wildcard, the longer wildcard beats the shorter; of rows in force at that time. NULL: not in the list,
+ * or no territory given. */
 const Territory *roster_territory(const Roster *roster, Text territory, WallTime at);
 
 /* Somebody who can own a case: a person, or a group. Both NULL: nobody. */
@@ -60,8 +68,9 @@ static inline bool party_is_somebody(Party p)
 {
         return p.person || p.group;
 }
+/* Of somebody; never of nobody. */
 Text party_id(Party p);
-Text party_name(Party p); /* a group has its id for a name */
+Text party_name(Party p); /* a group, or a person without a name, has its id for one */
 const Hours *party_hours(Party p);
 const Zone *party_zone(Party p);
 Text party_manager(Party p);

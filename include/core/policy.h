@@ -19,11 +19,14 @@ typedef struct Delay {
         int days; /* DELAY_WORKING_DAYS */
 } Delay;
 
-/* False if it is none; "window" only where allows_window. */
+/* A whole number, one space, a unit in singular or plural; at most ten years. False if it is none of that; "window"
+ * only where allows_window, working hours and days only where allows_working. */
 bool delay_parse(Text text, bool allows_window, bool allows_working, Delay *ret);
-/* "4 working hours", in the words of the configuration. */
+/* "4 working hours", in the words of the configuration and the largest unit that leaves no rest ("1 day" for 24 hours).
+ * Reads back as the same delay. */
 Text delay_text(Arena *arena, Delay delay);
-/* "2 h", "45 min", "1 day": how long, for messages. */
+/* "2 h", "45 min", "1 day", "1 day 3 h", "2 h 5 min", "40 s": how long, for messages; never rounded up. Less than
+ * a second is "0 min". */
 Text span_text(Arena *arena, Span span);
 
 typedef enum RecipientKind {
@@ -46,7 +49,10 @@ typedef struct Recipient {
 } Recipient;
 
 const char *recipient_kind_text(RecipientKind kind); /* "owner", "manager", ... as written */
-bool recipient_parse(Text text, Recipient *ret); /* "owner", "person:ines", "field:account_team", "ines" (kind PERSON) */
+/* "owner", "person:ines", "field:account_team", "ines" (kind PERSON; the loader looks for a group next), "catch-all".
+ * The name points into the text. False: an unknown word before the colon, no name, control characters, or spaces
+ * around the name. */
+bool recipient_parse(Text text, Recipient *ret);
 
 typedef enum Message {
         MESSAGE_ALERT,
