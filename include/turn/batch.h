@@ -26,6 +26,8 @@ typedef struct Act {
         double amount;
         bool has_amount, may_quote;
         WallTime at; /* as told; unset: now */
+        void (*done)(void *userdata, struct Act *act); /* on the loop, once it is committed */
+        void *userdata;
 
         /* out: in the batch's arena */
         bool is_done;
