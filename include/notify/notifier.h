@@ -11,20 +11,22 @@
 #include "turn/parcel.h"
 
 typedef enum SendClass {
-        SEND_ACCEPTED, /* the receiver has taken it over */
+        SEND_ACCEPTED,  /* the receiver has taken it over */
         SEND_TEMPORARY, /* try again: no connection, timeout, 408, 425, 429, 5xx; SMTP 4xx */
         SEND_PERMANENT, /* this message will never be taken: other 4xx, 3xx; SMTP 5xx; an address that is none */
-        SEND_GONE, /* this target is no more: 404, 410: disable the channel for this recipient */
+        SEND_GONE,      /* this target is no more: 404, 410: disable the channel for this recipient */
         SEND_CLASS_MAX,
 } SendClass;
 
 const char *send_class_text(SendClass class); /* "accepted", "temporary", "permanent", "gone" */
 
-enum { SEND_DETAIL_BYTES = 160 };
+enum {
+        SEND_DETAIL_BYTES = 160
+};
 
 typedef struct SendResult {
         SendClass class;
-        int code; /* HTTP or SMTP status; 0: none came */
+        int code;         /* HTTP or SMTP status; 0: none came */
         Span retry_after; /* what the receiver asks for; 0: nothing */
         Span took;
         char detail[SEND_DETAIL_BYTES]; /* one line for people: no secret, no URL query, no customer's text */

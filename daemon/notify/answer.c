@@ -1,0 +1,307 @@
+#include "notify/answer.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "core/sink.h"
+
+static void detail_set(SendResult *result, const char *format, ...) PRINTF_LIKE(2, 3);
+static void detail_set(SendResult *result, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        int len = vsnprintf(result->detail, sizeof(result->detail), format, args);
+        va_end(args);
+        must(len >= 0);
+        if ((size_t)len < sizeof(result->detail))
+                return;
+        /* Cut between two characters. */
+        size_t end = sizeof(result->detail) - 1;
+        while (end > 0 && ((unsigned char)result->detail[end] & 0xc0) == 0x80)
+                end--;
+        if ((unsigned char)result->detail[end] >= 0x80 || end < sizeof(result->detail) - 1)
+                result->detail[end] = '\0';
+}
+
+/* What another system wrote, fit for one line of a log. */
+static Text outside(Arena *arena, Text text)
+{
+        enum {
+                OUTSIDE_BYTES = 100
+        };
+        return sink_log(arena, (Text){ text.data, MIN_OF(text.len, (size_t)OUTSIDE_BYTES) });
+}
+
+/* --- Retry-After --- */
+
+static bool http_date_parse(Text text, WallTime *ret)
+{
+        static const char *const FORMS[] = {
+                "%a, %d %b %Y %H:%M:%S GMT", /* as it should be */
+                "%A, %d-%b-%y %H:%M:%S GMT", /* RFC 850 */
+                "%a %b %e %H:%M:%S %Y",      /* asctime() */
+        };
+        char date[64];
+        if (text.len >= sizeof(date))
+                return false;
+        (void)snprintf(date, sizeof(date), TEXT_F, TEXT_ARG(text));
+        for (size_t i = 0; i < COUNT_OF(FORMS); i++) {
+                struct tm tm = { 0 };
+                const char *end = strptime(date, FORMS[i], &tm);
+                if (!end || *end != '\0')
+                        continue;
+                *ret = (WallTime){ (int64_t)timegm(&tm) * 1000000 };
+                return true;
+        }
+        return false;
+}
+
+static bool is_digits(Text text)
+{
+        for (size_t i = 0; i < text.len; i++)
+                if (!isdigit((unsigned char)text.data[i]))
+                        return false;
+        return text.len > 0;
+}
+
+bool retry_after_parse(Text text, WallTime now, Span *ret)
+{
+        WallTime at;
+        int64_t seconds;
+        Text value = text_trim(text);
+        Span asked = RETRY_AFTER_MAX;
+        if (is_digits(value)) {
+                /* More digits than a number holds are still only a long time. */
+                if (text_integer(value, &seconds) && seconds < asked.us / 1000000)
+                        asked = span_times(SPAN_SECOND, seconds);
+        } else if (http_date_parse(value, &at)) {
+                int64_t us = MAX_OF(at.us, now.us) - now.us;
+                asked.us = MIN_OF(us, asked.us);
+        } else {
+                return false;
+        }
+        *ret = asked;
+        return true;
+}
+
+/* --- nothing came --- */
+
+static SendClass class_of_fault(Fault fault)
+{
+        return fault == FAULT_URL || fault == FAULT_PRIVATE ? SEND_PERMANENT : SEND_TEMPORARY;
+}
+
+static void timeout_detail(const Answer *a, const Channel *channel, SendResult *result)
+{
+        long long seconds = (a->took.us + 500000) / 1000000;
+        if (a->was_greeted)
+                detail_set(result, "no answer within %lld s", seconds);
+        else
+                detail_set(result, "no connection within %lld s (timeout of channel \"" TEXT_F "\": %lld s)", seconds,
+                           TEXT_ARG(channel->name), (long long)channel->timeout.us / 1000000);
+}
+
+static void url_detail(const Channel *channel, SendResult *result)
+{
+        bool is_plain = channel->type != CHANNEL_EMAIL && text_starts(channel->url, TEXT("http:"));
+        if (is_plain)
+                detail_set(result,
+                           "only https is allowed; set plain_http = true in channel \"" TEXT_F "\" if http is meant",
+                           TEXT_ARG(channel->name));
+        else
+                detail_set(result, "the URL of channel \"" TEXT_F "\" cannot be used", TEXT_ARG(channel->name));
+}
+
+static void connect_detail(Text reason, SendResult *result)
+{
+        char first = reason.len > 0 ? (char)tolower((unsigned char)reason.data[0]) : '?';
+        Text rest = reason.len > 0 ? text_from_offset(reason, 1) : reason;
+        detail_set(result, "could not connect: %c" TEXT_F, first, TEXT_ARG(rest));
+}
+
+static void fault_detail(const Answer *a, const Channel *channel, Arena *arena, SendResult *result)
+{
+        Text reason = outside(arena, a->reason);
+        switch (a->fault) {
+        case FAULT_URL:
+                url_detail(channel, result);
+                break;
+        case FAULT_PRIVATE:
+                detail_set(result,
+                           "address " TEXT_F " is private and not allowed; set private_network = true if this is meant",
+                           TEXT_ARG(reason));
+                break;
+        case FAULT_NAME:
+                detail_set(result, "could not resolve the host name of channel \"" TEXT_F "\"",
+                           TEXT_ARG(channel->name));
+                break;
+        case FAULT_CONNECT:
+                connect_detail(reason, result);
+                break;
+        case FAULT_TLS:
+                detail_set(result, "TLS failed: " TEXT_F, TEXT_ARG(reason));
+                break;
+        case FAULT_NO_TLS:
+                detail_set(result, "the mail server offers no TLS, which channel \"" TEXT_F "\" requires",
+                           TEXT_ARG(channel->name));
+                break;
+        case FAULT_LOGIN:
+                detail_set(result, "%d authentication failed: check user and password of channel \"" TEXT_F "\"",
+                           a->status, TEXT_ARG(channel->name));
+                break;
+        case FAULT_TIMEOUT:
+                timeout_detail(a, channel, result);
+                break;
+        case FAULT_LOST:
+                detail_set(result, "the connection was lost before there was an answer");
+                break;
+        case FAULT_GARBAGE:
+                detail_set(result, "the answer is not " TEXT_F,
+                           TEXT_ARG(channel->type == CHANNEL_EMAIL ? TEXT("SMTP") : TEXT("HTTP")));
+                break;
+        case FAULT_OTHER:
+                detail_set(result, "could not send: " TEXT_F, TEXT_ARG(reason));
+                break;
+        case FAULT_NONE:
+        case FAULT_MAX:
+        default:
+                must(false);
+        }
+}
+
+/* --- HTTP --- */
+
+static SendClass class_of_http(int status)
+{
+        if (status >= 200 && status < 300)
+                return SEND_ACCEPTED;
+        if (status == 404 || status == 410)
+                return SEND_GONE;
+        if (status == 408 || status == 425 || status == 429 || status >= 500)
+                return SEND_TEMPORARY;
+        return SEND_PERMANENT;
+}
+
+static void http_judge(const Answer *a, const Channel *channel, SendResult *result)
+{
+        result->class = class_of_http(a->status);
+        if (a->status >= 300 && a->status < 400)
+                detail_set(result, "HTTP %d: redirects are not followed; give channel \"" TEXT_F "\" the final URL",
+                           a->status, TEXT_ARG(channel->name));
+        else if (result->retry_after.us > 0 && result->class == SEND_TEMPORARY)
+                detail_set(result, "HTTP %d, asks to wait for %lld s", a->status,
+                           (long long)result->retry_after.us / 1000000);
+        else
+                detail_set(result, "HTTP %d", a->status);
+}
+
+/* --- Slack --- */
+
+/* What Slack says about a refusal. Only these words are repeated. */
+static const char *const SLACK_WORDS[] = {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_payload",
+        "invalid_token",
+        "no_active_hooks",
+        "no_service",
+        "no_service_id",
+        "no_team",
+        "no_text",
+        "posting_to_general_channel_denied",
+        "rate_limited",
+        "rollup_error",
+        "team_disabled",
+        "too_many_attachments",
+        "user_not_found",
+};
+
+static const char *slack_word(Text body)
+{
+        Text word = text_trim(body);
+        for (size_t i = 0; i < COUNT_OF(SLACK_WORDS); i++)
+                if (text_is(word, SLACK_WORDS[i]))
+                        return SLACK_WORDS[i];
+        return NULL;
+}
+
+/* A 200 that does not say "ok" comes from something in between, such as a login page of a proxy. */
+static void slack_judge(const Answer *a, const Channel *channel, SendResult *result)
+{
+        http_judge(a, channel, result);
+        const char *word = slack_word(a->body);
+        if (result->class == SEND_ACCEPTED && !text_is(text_trim(a->body), "ok")) {
+                result->class = SEND_TEMPORARY;
+                detail_set(result, "HTTP %d, but the answer is not Slack's \"ok\"", a->status);
+        } else if (word) {
+                detail_set(result, "HTTP %d %s", a->status, word);
+        }
+}
+
+/* --- mail --- */
+
+/* Who we are to the mail server, and how we came, is a matter of our configuration, not of the address. */
+static bool is_about_us(const Answer *a)
+{
+        return a->status == 530 || a->status == 534 || a->status == 535 || a->status == 538 || !a->was_greeted;
+}
+
+static void mail_judge(const Answer *a, const Channel *channel, Arena *arena, SendResult *result)
+{
+        Text line = outside(arena, a->line);
+        if (a->status >= 200 && a->status < 300) {
+                result->class = SEND_ACCEPTED;
+        } else if (a->status >= 500 && is_about_us(a)) {
+                result->class = SEND_TEMPORARY;
+                detail_set(result, TEXT_F "; check user, password and tls of channel \"" TEXT_F "\"", TEXT_ARG(line),
+                           TEXT_ARG(channel->name));
+                return;
+        } else {
+                result->class = a->status >= 500 ? SEND_PERMANENT : SEND_TEMPORARY;
+        }
+        if (line.len > 0)
+                detail_set(result, TEXT_F, TEXT_ARG(line));
+        else
+                detail_set(result, "SMTP %d", a->status);
+}
+
+void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Arena *arena, SendResult *ret)
+{
+        *ret = (SendResult){ .code = answer->status, .took = answer->took };
+        if (answer->retry_after.data)
+                (void)retry_after_parse(answer->retry_after, now, &ret->retry_after);
+        if (answer->fault != FAULT_NONE) {
+                ret->class = class_of_fault(answer->fault);
+                fault_detail(answer, channel, arena, ret);
+        } else if (channel->type == CHANNEL_EMAIL) {
+                mail_judge(answer, channel, arena, ret);
+        } else if (channel->type == CHANNEL_SLACK) {
+                slack_judge(answer, channel, ret);
+        } else {
+                http_judge(answer, channel, ret);
+        }
+        if (ret->class != SEND_TEMPORARY)
+                ret->retry_after = SPAN_ZERO;
+}
+
+void answer_refuse(const char *detail, const Channel *channel, SendResult *ret)
+{
+        *ret = (SendResult){ .class = SEND_PERMANENT };
+        detail_set(ret, "%s (channel \"" TEXT_F "\")", detail, TEXT_ARG(channel->name));
+}
+
+const char *send_class_text(SendClass class)
+{
+        static const char *const TEXTS[SEND_CLASS_MAX] = {
+                [SEND_ACCEPTED] = "accepted",
+                [SEND_TEMPORARY] = "temporary",
+                [SEND_PERMANENT] = "permanent",
+                [SEND_GONE] = "gone",
+        };
+        must(class < SEND_CLASS_MAX);
+        return TEXTS[class];
+}
