@@ -162,7 +162,7 @@ static void answer_count(TurnFigures *figures, CaseState before, const CaseOutco
         must(outcome->is_recorded); /* a flagged response always changes its case */
 }
 
-static int answer_case(Work *w, const Answer *answer, const Routed *routed, Subject *s)
+static int answer_case(Work *w, Answer *answer, const Routed *routed, Subject *s)
 {
         CaseState before = s->c.state;
         CaseMode mode = answer_mode(answer, routed);
@@ -178,6 +178,7 @@ static int answer_case(Work *w, const Answer *answer, const Routed *routed, Subj
         event_resolve(w, s, mode, &event);
         CaseOutcome outcome;
         int r = work_decide(w, s, &event, &outcome);
+        answer->opened = before == CASE_NEW;
         if (r >= 0)
                 answer_count(&w->batch->figures, before, &outcome, answer->is_too_old);
         return r;

@@ -106,6 +106,14 @@ size_t outbox_count(const Outbox *outbox)
         return outbox->count;
 }
 
+bool outbox_is_waiting(const Outbox *outbox)
+{
+        for (const Lane *lane = outbox->lanes; lane; lane = lane->next)
+                if (lane->first)
+                        return true;
+        return false;
+}
+
 void outbox_channels(const Outbox *outbox, OutboxVisit visit, void *userdata)
 {
         for (const Lane *lane = outbox->lanes; lane; lane = lane->next) {

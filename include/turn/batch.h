@@ -13,10 +13,13 @@ typedef struct Answer {
         const Rule *rule;
         Text rules_trail; /* JSON array */
         bool is_too_old;
+
+        bool opened; /* out: a new case */
 } Answer;
 
 /* What a person did, or an administrator for them. */
-typedef struct Act {
+typedef struct Act Act;
+struct Act {
         EventKind kind; /* ATTEMPT, CONTACT, CLAIM, ASSIGN, CLOSE */
         int64_t case_number;
         Text by, key, channel, result, note;
@@ -26,7 +29,7 @@ typedef struct Act {
         double amount;
         bool has_amount, may_quote;
         WallTime at; /* as told; unset: now */
-        void (*done)(void *userdata, struct Act *act); /* on the loop, once it is committed */
+        void (*done)(void *userdata, Act *act); /* on the loop, once it is committed */
         void *userdata;
 
         /* out: in the batch's arena */
@@ -35,7 +38,7 @@ typedef struct Act {
         const char *reason; /* not done: why */
         Case after; /* the case as it stands; number 0: there is none */
         WallTime next_at; /* when the ladder goes on; unset: not */
-} Act;
+};
 
 typedef enum Fate {
         FATE_ACCEPTED,

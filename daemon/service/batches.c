@@ -1,0 +1,217 @@
+/* batches.c - group commit by itself: a batch is what arrived while the last one was being committed. */
+#include <errno.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "inside.h"
+
+static const uint64_t RETRY_US = 5 * 1000000;
+
+void service_gather_renew(Service *s)
+{
+        s->gather = batch_new(s->config);
+}
+
+static bool has_moves(const Service *s)
+{
+        for (size_t i = 0; i < s->partition_count; i++)
+                if (s->partitions[i].next_offset != s->partitions[i].stored_offset)
+                        return true;
+        return false;
+}
+
+void service_submit(Service *s)
+{
+        must(turn_thread_is_idle(s->thread) && !s->failed);
+        Batch *batch = s->gather;
+        service_moves_add(s, batch);
+        size_t busy = outbox_count(s->outbox);
+        batch->parcels_wanted = s->is_stopping || busy >= OUTBOX_MAX ? 0 : OUTBOX_MAX - busy;
+        batch->submitted_at = clock_mono();
+        s->wants_turn = false;
+        s->results_waiting = 0;
+        service_gather_renew(s);
+        turn_thread_submit(s->thread, batch);
+}
+
+/* Results that nothing waits for ride with the next batch, for a moment: a commit of their own costs as much as a
+ * case. They wait neither where a place in a full lane depends on them nor when there are many, since until then a
+ * crash would repeat them. */
+static bool only_results(const Service *s)
+{
+        return s->gather->input_count == s->results_waiting && s->results_waiting < RESULTS_MAX &&
+               !outbox_is_waiting(s->outbox) && !s->is_stopping;
+}
+
+/* Satisfied answers alone wait for the tick: their offsets cost a commit, not more often than each second. */
+void service_submit_if_due(Service *s)
+{
+        if (!turn_thread_is_idle(s->thread) || s->failed)
+                return;
+        if (s->wants_turn || (s->gather->input_count > 0 && !only_results(s)) || (s->is_stopping && has_moves(s)))
+                service_submit(s);
+}
+
+static int on_results(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *userdata)
+{
+        Service *s = userdata;
+        s->wants_turn |= s->results_waiting > 0;
+        service_submit_if_due(s);
+        return 0;
+}
+
+void service_results_wait(Service *s)
+{
+        if (s->results_waiting++ == 0) {
+                if (!s->results)
+                        must(sd_event_add_time_relative(s->event, &s->results, CLOCK_MONOTONIC, RESULTS_US, 1000, on_results,
+                                                        s) >= 0);
+                (void)sd_event_source_set_time_relative(s->results, RESULTS_US);
+                (void)sd_event_source_set_enabled(s->results, SD_EVENT_ONESHOT);
+        }
+        service_submit_if_due(s);
+}
+
+static int on_wake(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *userdata)
+{
+        Service *s = userdata;
+        s->wants_turn = true;
+        service_submit_if_due(s);
+        return 0;
+}
+
+/* One timer on the wall clock: an instant in the past fires at once, a step of the clock moves with it. */
+static void wake_arm(Service *s, const Batch *batch)
+{
+        if (batch->has_more) {
+                s->wants_turn = true;
+                return;
+        }
+        if (batch->wake_at.us == WALL_NEVER.us) {
+                if (s->wake)
+                        (void)sd_event_source_set_enabled(s->wake, SD_EVENT_OFF);
+                return;
+        }
+        uint64_t at = (uint64_t)MAX_OF(batch->wake_at.us, INT64_C(1));
+        if (!s->wake) {
+                must(sd_event_add_time(s->event, &s->wake, CLOCK_REALTIME, at, 1000, on_wake, s) >= 0);
+                (void)sd_event_source_set_description(s->wake, "next-due");
+                return;
+        }
+        (void)sd_event_source_set_time(s->wake, at);
+        (void)sd_event_source_set_enabled(s->wake, SD_EVENT_ONESHOT);
+}
+
+static void results_settle(Service *s, Batch *batch)
+{
+        for (size_t i = 0; i < batch->input_count; i++)
+                if (batch->inputs[i].kind == INPUT_RESULT)
+                        outbox_settle(s->outbox, batch->inputs[i].result.parcel);
+}
+
+static void calls_done(Batch *batch)
+{
+        for (size_t i = 0; i < batch->input_count; i++) {
+                Input *input = &batch->inputs[i];
+                if (input->kind == INPUT_ACT && input->act->done)
+                        input->act->done(input->act->userdata, input->act);
+                if (input->kind == INPUT_CALL && input->call.done)
+                        input->call.done(input->call.userdata);
+        }
+}
+
+static void batch_done(Service *s, Batch *batch)
+{
+        if (s->store_words[0]) {
+                log_notice("the store can be written to again");
+                s->store_words[0] = '\0';
+        }
+        Parcel *parcels = batch->parcels;
+        batch->parcels = NULL;
+        results_settle(s, batch);
+        outbox_add(s->outbox, parcels);
+        service_letters_write(s, batch->letters, batch->letter_count);
+        service_figures_add(s, batch);
+        calls_done(batch);
+        wake_arm(s, batch);
+        (void)batch_free(batch);
+}
+
+/* Another instance, or an operator, has moved an offset: what was read is dropped and read again from where the
+ * database stands. What people did and what became of deliveries stays. */
+static void batch_fenced(Service *s, Batch *batch)
+{
+        log_warning("another instance has moved an offset: reading again from where the database stands");
+        metrics_add(s->metrics, METRIC_OFFSET_CONFLICTS, TEXT_NONE, TEXT_NONE, 1);
+        size_t kept = 0;
+        for (size_t i = 0; i < batch->input_count; i++) {
+                Input *input = &batch->inputs[i];
+                if (input->kind == INPUT_ANSWER)
+                        (void)parcel_arena_drop(input->answer.memory);
+                else if (input->kind != INPUT_DEAD)
+                        batch->inputs[kept++] = *input;
+        }
+        batch->input_count = kept;
+        batch->answer_count = 0;
+        batch->move_count = 0;
+        service_partitions_forget(s);
+        s->failed = batch;
+}
+
+static int on_retry(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *userdata)
+{
+        Service *s = userdata;
+        Batch *batch = s->failed;
+        s->failed = NULL;
+        if (batch)
+                turn_thread_submit(s->thread, batch);
+        return 0;
+}
+
+static void retry_arm(Service *s, uint64_t us)
+{
+        s->retry = sd_event_source_unref(s->retry);
+        must(sd_event_add_time_relative(s->event, &s->retry, CLOCK_MONOTONIC, us, 0, on_retry, s) >= 0);
+        (void)sd_event_source_set_description(s->retry, "retry-batch");
+}
+
+static void batch_failed(Service *s, Batch *batch)
+{
+        int error = batch->error;
+        if (error == -ESTALE) {
+                batch_fenced(s, batch);
+                retry_arm(s, 1000);
+                return;
+        }
+        if (error == -EIO || error == -EUCLEAN) {
+                log_error("the store failed: " TEXT_F ". Nothing is lost that was committed; %s", TEXT_ARG(batch->error_text),
+                          error == -EIO ? "a restart goes on from there" : "restore a backup, the file is kept as it is");
+                s->failed = batch;
+                s->exit_code = error == -EIO ? EX_IOERR : EX_DATAERR;
+                (void)sd_event_exit(s->event, s->exit_code);
+                return;
+        }
+        if (!s->store_words[0])
+                log_error("could not write to the store: " TEXT_F ". Tried again every 5 seconds; no answer is read meanwhile",
+                          TEXT_ARG(batch->error_text));
+        (void)snprintf(s->store_words, sizeof(s->store_words), TEXT_F, TEXT_ARG(batch->error_text));
+        s->failed = batch;
+        retry_arm(s, RETRY_US);
+}
+
+int service_on_batch(sd_event_source *source UNUSED, int fd UNUSED, uint32_t revents UNUSED, void *userdata)
+{
+        Service *s = userdata;
+        Batch *batch = turn_thread_take(s->thread);
+        if (!batch)
+                return 0;
+        if (batch->error != 0)
+                batch_failed(s, batch);
+        else
+                batch_done(s, batch);
+        service_intake_continue(s);
+        service_submit_if_due(s);
+        return 0;
+}

@@ -1,0 +1,106 @@
+/* inside.h - what the files of the service share among themselves. */
+#pragma once
+
+#include "ctl/control.h"
+#include "notify/notifier.h"
+#include "service/service.h"
+#include "store/store.h"
+#include "turn/judge.h"
+#include "turn/outbox.h"
+#include "turn/turn_thread.h"
+#include "web/web.h"
+
+enum {
+        ANSWERS_MAX = 1024, /* flagged answers in a batch */
+        OUTBOX_MAX = 3072, /* parcels in memory */
+        GATHER_BYTES_MAX = 64 << 20, /* dead letters can be large */
+        SOURCES_MAX = 64,
+        RESULTS_MAX = 64, /* results of deliveries that may wait for company ... */
+        RESULTS_US = 10 * 1000, /* ... and how long */
+};
+
+/* How far one partition has been read, and how far the store knows of it. */
+typedef struct Partition {
+        char *topic;
+        int32_t partition;
+        bool is_assigned;
+        int64_t next_offset; /* of the record after the last one judged */
+        int64_t stored_offset; /* as of the last batch that was submitted */
+        int64_t generation;
+        int64_t anchor_offset;
+        WallTime anchor_time;
+        uint64_t anchor_hash;
+} Partition;
+
+/* Looking up where the partitions of a topic start; runs on the turn thread. */
+typedef struct StartLookup StartLookup;
+
+typedef struct OutcomeCounts { /* of one source since the last scrape: the hot path counts in an array */
+        int64_t judged[JUDGED_MAX];
+} OutcomeCounts;
+
+struct Service {
+        const char *config_path;
+        sd_event *event;
+        Config *config;
+        Intake *intake;
+        Notifier *notifier;
+        Outbox *outbox;
+        TurnThread *thread;
+        Judge *judge;
+        Metrics *metrics;
+        Web *web;
+        Control *control;
+
+        Batch *gather; /* what arrived while the last one was being committed */
+        Batch *failed; /* could not be committed: tried again */
+        size_t results_waiting; /* of the gather's inputs */
+        bool wants_turn; /* something may be due although nothing was gathered */
+        bool is_stopping, is_continued;
+        MonoTime stop_at;
+        int exit_code;
+
+        Partition *partitions;
+        size_t partition_count, partition_capacity;
+        size_t partition_last; /* where the last record belonged: runs of one partition are long */
+        StartLookup *lookups; /* under way */
+        WallTime now; /* sampled once for each run of records */
+
+        OutcomeCounts outcomes[SOURCES_MAX]; /* by the source's place in the configuration */
+        StoreCounts counts, counts_found; /* the latter is the turn thread's until the call is done */
+        bool has_counts;
+        int64_t figures_answers; /* since start, for status */
+        MonoTime last_answer_at;
+        bool counts_under_way;
+
+        sd_event_source *tick, *wake, *thread_io, *term, *interrupt, *hup, *retry, *results;
+        uint64_t watchdog_us;
+        WallTime started_at, reloaded_at;
+        bool reload_failed, reload_under_way;
+        char store_words[256]; /* why the store is not written to; "" when all is well */
+        bool is_ready;
+};
+
+/* batches.c */
+void service_gather_renew(Service *s);
+void service_submit(Service *s);
+void service_submit_if_due(Service *s);
+void service_results_wait(Service *s); /* one more is in the gather */
+int service_on_batch(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+/* records.c */
+extern const IntakeOps SERVICE_INTAKE_OPS;
+int service_partitions_load(Service *s, Store *store) MUST_CHECK;
+void service_moves_add(Service *s, Batch *batch);
+void service_partitions_forget(Service *s);
+void service_intake_continue(Service *s);
+void service_lookups_forget(Service *s);
+/* sends.c */
+void service_send(void *userdata, Parcel *parcel);
+void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);
+void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count);
+void service_letters_ask(Service *s);
+/* status.c */
+extern const WebOps SERVICE_WEB_OPS;
+void service_counts_ask(Service *s);
+void service_figures_add(Service *s, const Batch *batch);
+void service_notify(Service *s, const char *state);

@@ -1,0 +1,370 @@
+/* records.c - records are judged where they come in; partitions find their place. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "inside.h"
+
+static const Span LOOKUP_PATIENCE = { 500 * 1000 };
+
+/* ---- partitions ------------------------------------------------------------------------------------------------- */
+
+static Partition *partition_find(Service *s, Text topic, int32_t number)
+{
+        if (s->partition_last < s->partition_count) {
+                Partition *p = &s->partitions[s->partition_last];
+                if (p->partition == number && text_is(topic, p->topic))
+                        return p;
+        }
+        for (size_t i = 0; i < s->partition_count; i++) {
+                if (s->partitions[i].partition == number && text_is(topic, s->partitions[i].topic)) {
+                        s->partition_last = i;
+                        return &s->partitions[i];
+                }
+        }
+        return NULL;
+}
+
+static bool topic_is_known(const Service *s, Text topic)
+{
+        for (size_t i = 0; i < s->partition_count; i++)
+                if (text_is(topic, s->partitions[i].topic))
+                        return true;
+        return false;
+}
+
+static Partition *partition_add(Service *s, const OffsetRow *row)
+{
+        if (s->partition_count == s->partition_capacity) {
+                s->partition_capacity = s->partition_capacity ? s->partition_capacity * 2 : 16;
+                s->partitions = realloc(s->partitions, s->partition_capacity * sizeof(Partition));
+                must(s->partitions != NULL);
+        }
+        Partition *p = &s->partitions[s->partition_count++];
+        *p = (Partition){
+                .topic = strndup(row->topic.data, row->topic.len),
+                .partition = row->partition,
+                .next_offset = row->next_offset,
+                .stored_offset = row->next_offset,
+                .generation = row->generation,
+                .anchor_offset = row->anchor_offset,
+                .anchor_time = row->anchor_time,
+                .anchor_hash = row->anchor_hash,
+        };
+        must(p->topic != NULL);
+        return p;
+}
+
+static int partition_visit(void *userdata, const OffsetRow *row)
+{
+        Service *s = userdata;
+        Partition *p = partition_find(s, row->topic, row->partition);
+        if (!p)
+                (void)partition_add(s, row);
+        return 0;
+}
+
+int service_partitions_load(Service *s, Store *store)
+{
+        return store_offsets(store, partition_visit, s);
+}
+
+static void partitions_free(Service *s)
+{
+        for (size_t i = 0; i < s->partition_count; i++)
+                free(s->partitions[i].topic);
+        s->partition_count = s->partition_last = 0;
+}
+
+void service_moves_add(Service *s, Batch *batch)
+{
+        for (size_t i = 0; i < s->partition_count; i++) {
+                Partition *p = &s->partitions[i];
+                if (p->next_offset == p->stored_offset)
+                        continue;
+                batch->moves = arena_grow(batch->arena, batch->moves, batch->move_count, &batch->move_capacity,
+                                          sizeof(OffsetMove));
+                batch->moves[batch->move_count++] = (OffsetMove){
+                        .from = p->stored_offset,
+                        .to = { .topic = arena_text(batch->arena, text_from(p->topic)),
+                                .partition = p->partition,
+                                .next_offset = p->next_offset,
+                                .generation = p->generation,
+                                .anchor_offset = p->anchor_offset,
+                                .anchor_time = p->anchor_time,
+                                .anchor_hash = p->anchor_hash },
+                };
+                p->stored_offset = p->next_offset;
+        }
+}
+
+static void reload_partitions_run(void *userdata, Turn *turn, WallTime now UNUSED)
+{
+        Service *s = userdata;
+        /* The loop does not touch the partitions between service_partitions_forget() and the call's done. */
+        (void)!service_partitions_load(s, turn_store(turn)); /* what is missing is looked up as new, and is there */
+}
+
+static void reload_partitions_done(void *userdata)
+{
+        Service *s = userdata;
+        s->is_continued = true;
+        int r = intake_restart(s->intake);
+        if (r < 0)
+                log_error("could not restart reading from Kafka: %s", strerror(-r));
+}
+
+/* All is read again from the database's offsets: what was gathered from Kafka meanwhile goes. */
+void service_partitions_forget(Service *s)
+{
+        Batch *batch = s->gather;
+        size_t kept = 0;
+        for (size_t i = 0; i < batch->input_count; i++) {
+                if (batch->inputs[i].kind == INPUT_ANSWER)
+                        (void)parcel_arena_drop(batch->inputs[i].answer.memory);
+                else if (batch->inputs[i].kind != INPUT_DEAD)
+                        batch->inputs[kept++] = batch->inputs[i];
+        }
+        batch->input_count = kept;
+        batch->answer_count = 0;
+        partitions_free(s);
+        s->is_continued = false; /* has_room() says no until the offsets are back */
+        service_call(s, (Call){ .run = reload_partitions_run, .done = reload_partitions_done, .userdata = s });
+}
+
+/* ---- where a new topic starts ----------------------------------------------------------------------------------- */
+
+struct StartLookup {
+        StartLookup *next;
+        Service *service;
+        Config *config;
+        const Source *source;
+        int32_t first, count; /* partitions to place */
+        bool is_new_topic;
+        int64_t *offsets; /* found; one a partition */
+        int error;
+};
+
+static int lookup_store(StartLookup *l, Turn *turn)
+{
+        Store *store = turn_store(turn);
+        int r = store_begin(store);
+        for (int32_t i = 0; i < l->count && r >= 0; i++) {
+                OffsetRow row = { .topic = l->source->topic, .partition = l->first + i, .next_offset = l->offsets[i],
+                                  .anchor_offset = -1, .anchor_time = WALL_NONE };
+                r = store_offset_add(store, &row);
+                if (r == -EEXIST)
+                        r = 0;
+        }
+        if (r >= 0)
+                r = store_commit(store);
+        if (r < 0)
+                store_rollback(store);
+        return r;
+}
+
+static void lookup_run(void *userdata, Turn *turn, WallTime now UNUSED)
+{
+        StartLookup *l = userdata;
+        l->error = 0;
+        for (int32_t i = 0; i < l->count && l->error == 0; i++)
+                l->error = intake_find_start(l->service->intake, l->source, l->first + i, l->is_new_topic, LOOKUP_PATIENCE,
+                                             &l->offsets[i]);
+        if (l->error == 0)
+                l->error = lookup_store(l, turn);
+}
+
+static StartLookup *lookup_free(StartLookup *l)
+{
+        (void)config_unref(l->config);
+        free(l->offsets);
+        free(l);
+        return NULL;
+}
+
+static void lookup_unlink(StartLookup *l)
+{
+        for (StartLookup **at = &l->service->lookups; *at; at = &(*at)->next) {
+                if (*at == l) {
+                        *at = l->next;
+                        return;
+                }
+        }
+}
+
+static void partition_start(Service *s, Partition *p)
+{
+        int r = intake_assign(s->intake, text_from(p->topic), p->partition, p->next_offset);
+        if (r < 0)
+                log_error("could not read \"%s\" partition %d: %s", p->topic, p->partition, strerror(-r));
+        else
+                p->is_assigned = true;
+}
+
+static void lookup_done(void *userdata)
+{
+        StartLookup *l = userdata;
+        Service *s = l->service;
+        for (int32_t i = 0; i < l->count && l->error == 0; i++) {
+                OffsetRow row = { .topic = l->source->topic, .partition = l->first + i, .next_offset = l->offsets[i],
+                                  .anchor_offset = -1, .anchor_time = WALL_NONE };
+                if (partition_find(s, row.topic, row.partition))
+                        continue;
+                partition_start(s, partition_add(s, &row));
+                log_info("reading \"" TEXT_F "\" partition %d for the first time, from offset %lld", TEXT_ARG(row.topic),
+                         row.partition, (long long)row.next_offset);
+        }
+        lookup_unlink(l); /* on failure the intake asks for the partition again */
+        (void)lookup_free(l);
+}
+
+static bool lookup_is_under_way(const Service *s, Text topic, int32_t partition)
+{
+        for (const StartLookup *l = s->lookups; l; l = l->next)
+                if (text_equal(l->source->topic, topic) && partition >= l->first && partition < l->first + l->count)
+                        return true;
+        return false;
+}
+
+/* A topic never seen: all its partitions are placed by the source's rule, in one transaction, before the first record
+ * is read. A partition that is added to a known topic starts at its beginning. */
+static void lookup_start(Service *s, const Source *source, int32_t partition, int32_t partition_count)
+{
+        StartLookup *l = calloc(1, sizeof(*l));
+        must(l != NULL);
+        l->service = s;
+        l->config = config_ref(s->config);
+        l->source = source;
+        l->is_new_topic = !topic_is_known(s, source->topic);
+        l->first = l->is_new_topic ? 0 : partition;
+        l->count = l->is_new_topic ? partition_count : 1;
+        l->offsets = calloc((size_t)l->count, sizeof(int64_t));
+        must(l->offsets != NULL);
+        l->next = s->lookups;
+        s->lookups = l;
+        service_call(s, (Call){ .run = lookup_run, .done = lookup_done, .userdata = l });
+}
+
+void service_lookups_forget(Service *s)
+{
+        while (s->lookups) {
+                StartLookup *l = s->lookups;
+                s->lookups = l->next;
+                (void)lookup_free(l);
+        }
+}
+
+static void on_partition(void *userdata, const Source *source, int32_t partition, int32_t partition_count)
+{
+        Service *s = userdata;
+        if (s->is_stopping || !s->is_continued)
+                return;
+        Partition *known = partition_find(s, source->topic, partition);
+        if (known)
+                partition_start(s, known);
+        else if (!lookup_is_under_way(s, source->topic, partition))
+                lookup_start(s, source, partition, partition_count);
+}
+
+/* ---- records ---------------------------------------------------------------------------------------------------- */
+
+static void dead_add(Service *s, const Record *record, const char *reason)
+{
+        Arena *arena = s->gather->arena;
+        Input *input = batch_add(s->gather, INPUT_DEAD);
+        input->dead = (DeadLetterRow){
+                .place = record->place,
+                .reason = text_from(reason),
+                .key = arena_text(arena, record->key),
+                .value = arena_text(arena, record->value),
+                .headers = record_headers_write(record, arena),
+        };
+        input->dead.place.topic = arena_text(arena, record->place.topic);
+}
+
+static void record_judge(Service *s, const Record *record)
+{
+        Answer answer;
+        const char *reason;
+        Judged judged = judge_record(s->judge, s->config, record->source, &record->place, record->value,
+                                     record_header(record, "traceparent"), s->now, &answer, &reason);
+        size_t index = (size_t)(record->source - s->config->sources);
+        if (index < SOURCES_MAX)
+                s->outcomes[index].judged[judged]++;
+        if (judged == JUDGED_FLAGGED)
+                batch_add(s->gather, INPUT_ANSWER)->answer = answer;
+        else if (judged == JUDGED_DEAD)
+                dead_add(s, record, reason);
+}
+
+static void on_record(void *userdata, const Record *record)
+{
+        Service *s = userdata;
+        Partition *p = partition_find(s, record->place.topic, record->place.partition);
+        if (!p || record->place.offset < p->next_offset)
+                return; /* Kafka may hand out what was read already; the database knows better */
+        if (!wall_is_set(s->now))
+                s->now = clock_wall();
+        record_judge(s, record);
+        s->figures_answers++;
+        p->next_offset = record->place.offset + 1;
+        if (p->anchor_offset < p->stored_offset) { /* one for each batch: hashing every record would cost a tenth */
+                p->anchor_offset = record->place.offset;
+                p->anchor_time = record->place.record_time;
+                p->anchor_hash = record_hash(record);
+        }
+}
+
+static void on_drained(void *userdata)
+{
+        Service *s = userdata;
+        s->now = WALL_NONE;
+        service_submit_if_due(s);
+}
+
+static bool has_room(void *userdata)
+{
+        Service *s = userdata;
+        if (s->is_stopping || s->failed || !s->is_continued)
+                return false;
+        bool has = s->gather->answer_count < ANSWERS_MAX &&
+                   outbox_count(s->outbox) + s->gather->answer_count < OUTBOX_MAX &&
+                   (s->gather->input_count == s->gather->answer_count || arena_bytes(s->gather->arena) < GATHER_BYTES_MAX);
+        if (!has) {
+                s->now = WALL_NONE;
+                service_submit_if_due(s);
+        }
+        return has;
+}
+
+void service_intake_continue(Service *s)
+{
+        if (s->intake && has_room(s))
+                intake_continue(s->intake);
+}
+
+static void on_health(void *userdata UNUSED, KafkaHealth health, Text text)
+{
+        if (health == KAFKA_OK)
+                log_notice("Kafka: " TEXT_F, TEXT_ARG(text));
+        else if (health != KAFKA_CONNECTING)
+                log_warning("Kafka: %s: " TEXT_F, kafka_health_text(health), TEXT_ARG(text));
+}
+
+static void on_letter(void *userdata, int64_t row, int error)
+{
+        Service *s = userdata;
+        if (error == 0)
+                batch_add(s->gather, INPUT_LETTER)->letter = row;
+        service_submit_if_due(s);
+}
+
+const IntakeOps SERVICE_INTAKE_OPS = {
+        .record = on_record,
+        .drained = on_drained,
+        .has_room = has_room,
+        .partition = on_partition,
+        .health = on_health,
+        .dead_letter = on_letter,
+};

@@ -1,0 +1,284 @@
+/* status.c - how it goes: for the service manager, Prometheus, a load balancer and an administrator. */
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "inside.h"
+
+/* ---- figures ---------------------------------------------------------------------------------------------------- */
+
+static void counts_run(void *userdata, Turn *turn, WallTime now)
+{
+        Service *s = userdata;
+        (void)!store_counts(turn_store(turn), now, &s->counts_found); /* on failure the last figures stay */
+}
+
+static void counts_done(void *userdata)
+{
+        Service *s = userdata;
+        s->counts = s->counts_found;
+        s->has_counts = true;
+        s->counts_under_way = false;
+}
+
+void service_counts_ask(Service *s)
+{
+        if (s->counts_under_way)
+                return;
+        s->counts_under_way = true;
+        service_call(s, (Call){ .run = counts_run, .done = counts_done, .userdata = s });
+}
+
+static void rules_count(Service *s, const Batch *batch)
+{
+        for (size_t i = 0; i < batch->input_count; i++)
+                if (batch->inputs[i].kind == INPUT_ANSWER && batch->inputs[i].answer.opened)
+                        metrics_add(s->metrics, METRIC_CASES_OPENED, batch->inputs[i].answer.rule->name, TEXT_NONE, 1);
+}
+
+static void contacts_observe(Service *s, const Batch *batch)
+{
+        for (size_t i = 0; i < batch->input_count; i++) {
+                const Act *act = batch->inputs[i].kind == INPUT_ACT ? batch->inputs[i].act : NULL;
+                if (act && act->is_done && act->kind == EVENT_CONTACT && act->after.first_contact_at.us == batch->now.us)
+                        metrics_observe(s->metrics, METRIC_FIRST_CONTACT, TEXT_NONE,
+                                        (double)wall_since(batch->now, act->after.submitted_at).us / 1e6);
+        }
+}
+
+void service_figures_add(Service *s, const Batch *batch)
+{
+        const TurnFigures *f = &batch->figures;
+        rules_count(s, batch);
+        contacts_observe(s, batch);
+        for (int i = 0; i < MESSAGE_MAX; i++)
+                if (f->rungs[i] > 0)
+                        metrics_add(s->metrics, METRIC_RUNGS, text_from(message_text((Message)i)), TEXT_NONE, (double)f->rungs[i]);
+        if (f->repeated > 0)
+                metrics_add(s->metrics, METRIC_RESPONSES, TEXT("any"), TEXT("repeated"), (double)f->repeated);
+        if (f->too_old > 0)
+                metrics_add(s->metrics, METRIC_RESPONSES, TEXT("any"), TEXT("too_old"), (double)f->too_old);
+        if (f->rung_late_us > 0)
+                metrics_observe(s->metrics, METRIC_RUNG_LATENESS, TEXT_NONE, (double)f->rung_late_us / 1e6);
+        if (batch->commit_took.us > 0)
+                metrics_observe(s->metrics, METRIC_STORE_COMMIT, TEXT_NONE, (double)batch->commit_took.us / 1e6);
+}
+
+static void outcomes_flush(Service *s)
+{
+        static const char *const names[JUDGED_MAX] = {
+                [JUDGED_SATISFIED] = "satisfied",
+                [JUDGED_FLAGGED] = "flagged",
+                [JUDGED_UNJUDGEABLE] = "unjudgeable",
+                [JUDGED_DEAD] = "dead",
+        };
+        for (size_t i = 0; i < MIN_OF(s->config->source_count, (size_t)SOURCES_MAX); i++) {
+                for (int j = 0; j < JUDGED_MAX; j++)
+                        metrics_add(s->metrics, METRIC_RESPONSES, s->config->sources[i].name, text_from(names[j]),
+                                    (double)s->outcomes[i].judged[j]);
+                s->outcomes[i] = (OutcomeCounts){ 0 };
+        }
+}
+
+static void lag_set(void *userdata, const PartitionView *view)
+{
+        Service *s = userdata;
+        char number[16];
+        (void)snprintf(number, sizeof(number), "%d", view->partition);
+        if (view->end_offset >= 0 && view->next_offset >= 0)
+                metrics_set(s->metrics, METRIC_CONSUMER_LAG, view->topic, text_from(number),
+                            (double)MAX_OF(view->end_offset - view->next_offset, INT64_C(0)));
+}
+
+static void lane_set(void *userdata, const OutboxView *view)
+{
+        Service *s = userdata;
+        metrics_set(s->metrics, METRIC_OUTBOX_MESSAGES, view->channel, TEXT_NONE, (double)(view->waiting + view->out));
+}
+
+static void gauges_set(Service *s)
+{
+        WallTime now = clock_wall();
+        for (int state = CASE_OPEN; state < CASE_STATE_MAX; state++)
+                metrics_set(s->metrics, METRIC_CASES, text_from(case_state_text((CaseState)state)), TEXT_NONE,
+                            (double)s->counts.cases[state]);
+        metrics_set(s->metrics, METRIC_CASES_OVERDUE, TEXT_NONE, TEXT_NONE, (double)s->counts.overdue);
+        double oldest = s->counts.oldest_pending.us >= now.us ? 0 : (double)(now.us - s->counts.oldest_pending.us) / 1e6;
+        metrics_set(s->metrics, METRIC_OUTBOX_OLDEST, TEXT_NONE, TEXT_NONE, s->has_counts ? oldest : 0);
+        metrics_forget(s->metrics, METRIC_OUTBOX_MESSAGES);
+        outbox_channels(s->outbox, lane_set, s);
+        metrics_forget(s->metrics, METRIC_CONSUMER_LAG);
+        intake_partitions(s->intake, lag_set, s);
+        metrics_set(s->metrics, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, s->reload_failed ? 0 : 1);
+        metrics_set(s->metrics, METRIC_BUILD_INFO, TEXT(CLOSEDLOOP_VERSION), TEXT_NONE, 1);
+        metrics_set(s->metrics, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, intake_health(s->intake, NULL) == KAFKA_OK);
+}
+
+static void on_metrics(void *userdata, Buffer *b)
+{
+        Service *s = userdata;
+        outcomes_flush(s);
+        gauges_set(s);
+        metrics_write(s->metrics, b);
+}
+
+/* ---- health ----------------------------------------------------------------------------------------------------- */
+
+static bool on_alive(void *userdata UNUSED, Buffer *words)
+{
+        buffer_put_literal(words, "ok\n");
+        return true;
+}
+
+static bool on_ready(void *userdata, Buffer *words)
+{
+        Service *s = userdata;
+        Text kafka_words = TEXT_NONE;
+        KafkaHealth kafka = intake_health(s->intake, &kafka_words);
+        if (s->store_words[0]) {
+                buffer_putf(words, "store: %s\n", s->store_words);
+                return false;
+        }
+        if (kafka != KAFKA_OK) {
+                buffer_putf(words, "kafka: %s: " TEXT_F "\n", kafka_health_text(kafka), TEXT_ARG(kafka_words));
+                return false;
+        }
+        buffer_put_literal(words, "ok\n");
+        return !s->is_stopping;
+}
+
+const WebOps SERVICE_WEB_OPS = { .is_alive = on_alive, .is_ready = on_ready, .metrics = on_metrics };
+
+typedef struct Lag {
+        int64_t messages;
+        size_t partitions, unknown;
+        JsonWriter *w;
+} Lag;
+
+static void lag_add(void *userdata, const PartitionView *view)
+{
+        Lag *lag = userdata;
+        lag->partitions++;
+        if (view->end_offset < 0 || view->next_offset < 0)
+                lag->unknown++;
+        else
+                lag->messages += MAX_OF(view->end_offset - view->next_offset, INT64_C(0));
+        if (!lag->w)
+                return;
+        json_open(lag->w, '{');
+        json_field_text(lag->w, "topic", view->topic);
+        json_field_integer(lag->w, "partition", view->partition);
+        json_field_integer(lag->w, "next_offset", view->next_offset);
+        json_field_integer(lag->w, "end_offset", view->end_offset);
+        json_close(lag->w, '}');
+}
+
+/* STATUS= of systemctl status: one line. */
+void service_notify(Service *s, const char *state)
+{
+        Lag lag = { 0 };
+        intake_partitions(s->intake, lag_add, &lag);
+        (void)sd_notifyf(0, "%s\nSTATUS=Kafka %s, %zu partitions, %lld answers behind; %lld cases open, %lld overdue; %zu messages on their way%s%s",
+                         state, kafka_health_text(intake_health(s->intake, NULL)), lag.partitions, (long long)lag.messages,
+                         (long long)s->counts.cases[CASE_OPEN], (long long)s->counts.overdue, outbox_count(s->outbox),
+                         s->store_words[0] ? "; STORE: " : "", s->store_words);
+}
+
+/* ---- closedloopctl status --------------------------------------------------------------------------------------- */
+
+static void kafka_status(Service *s, JsonWriter *w, Buffer *text)
+{
+        Text words = TEXT_NONE;
+        KafkaHealth health = intake_health(s->intake, &words);
+        Lag lag = { .w = w };
+        json_key(w, "kafka");
+        json_open(w, '{');
+        json_field_text(w, "health", text_from(kafka_health_text(health)));
+        json_field_text(w, "words", words);
+        json_key(w, "partitions");
+        json_open(w, '[');
+        intake_partitions(s->intake, lag_add, &lag);
+        json_close(w, ']');
+        json_field_integer(w, "lag", lag.messages);
+        json_close(w, '}');
+        buffer_putf(text, "kafka        %s", kafka_health_text(health));
+        if (health != KAFKA_OK)
+                buffer_putf(text, ": " TEXT_F, TEXT_ARG(words));
+        buffer_putf(text, "; %zu partitions, %lld answers behind", lag.partitions, (long long)lag.messages);
+        if (lag.unknown > 0)
+                buffer_putf(text, " (%zu not known yet)", lag.unknown);
+        buffer_put_literal(text, "\n");
+}
+
+static void cases_status(Service *s, JsonWriter *w, Buffer *text)
+{
+        const StoreCounts *c = &s->counts;
+        json_key(w, "cases");
+        json_open(w, '{');
+        for (int state = CASE_OPEN; state < CASE_STATE_MAX; state++)
+                json_field_integer(w, case_state_text((CaseState)state), c->cases[state]);
+        json_field_integer(w, "overdue", c->overdue);
+        json_close(w, '}');
+        json_field_integer(w, "dead_letters", c->dead_letters);
+        buffer_putf(text, "cases        %lld open, %lld of them past their window; %lld contacted; %lld closed\n",
+                    (long long)c->cases[CASE_OPEN], (long long)c->overdue, (long long)c->cases[CASE_CONTACTED],
+                    (long long)c->cases[CASE_CLOSED]);
+        if (c->dead_letters > 0)
+                buffer_putf(text, "set aside    %lld records that could not be read: closedloopctl dead-letters\n",
+                            (long long)c->dead_letters);
+}
+
+static void lane_status(void *userdata, const OutboxView *view)
+{
+        JsonWriter *w = userdata;
+        json_open(w, '{');
+        json_field_text(w, "channel", view->channel);
+        json_field_integer(w, "waiting", (int64_t)view->waiting);
+        json_field_integer(w, "out", (int64_t)view->out);
+        json_close(w, '}');
+}
+
+static void outbox_status(Service *s, JsonWriter *w, Buffer *text)
+{
+        json_key(w, "outbox");
+        json_open(w, '{');
+        json_field_integer(w, "pending", s->counts.deliveries_pending);
+        json_field_integer(w, "failed", s->counts.deliveries_failed);
+        json_key(w, "channels");
+        json_open(w, '[');
+        outbox_channels(s->outbox, lane_status, w);
+        json_close(w, ']');
+        json_close(w, '}');
+        buffer_putf(text, "messages     %lld to be sent, %zu on their way", (long long)s->counts.deliveries_pending,
+                    outbox_count(s->outbox));
+        if (s->counts.deliveries_failed > 0)
+                buffer_putf(text, "; %lld failed: closedloopctl deliveries --failed", (long long)s->counts.deliveries_failed);
+        buffer_put_literal(text, "\n");
+}
+
+static void times_status(Service *s, JsonWriter *w, Buffer *text)
+{
+        char buffer[ISO8601_BYTES];
+        int64_t up = wall_since(clock_wall(), s->started_at).us / 1000000;
+        json_field_text(w, "version", TEXT(CLOSEDLOOP_VERSION));
+        json_field_integer(w, "uptime_seconds", up);
+        json_field_integer(w, "answers_read", s->figures_answers);
+        json_field_time(w, "configuration_loaded_at", s->reloaded_at);
+        json_field_bool(w, "last_reload_successful", !s->reload_failed);
+        buffer_putf(text, "closedloopd  %s, up %lld:%02lld:%02lld, %lld answers read\n", CLOSEDLOOP_VERSION, (long long)(up / 3600),
+                    (long long)(up / 60 % 60), (long long)(up % 60), (long long)s->figures_answers);
+        buffer_putf(text, "config       loaded " TEXT_F "%s\n", TEXT_ARG(wall_format(s->reloaded_at, buffer)),
+                    s->reload_failed ? "; the last reload was REFUSED, see the journal" : "");
+}
+
+void service_status(Service *s, JsonWriter *w, Buffer *text)
+{
+        times_status(s, w, text);
+        kafka_status(s, w, text);
+        json_key(w, "store");
+        json_put_text(w, s->store_words[0] ? text_from(s->store_words) : TEXT("ok"));
+        if (s->store_words[0])
+                buffer_putf(text, "store        CANNOT BE WRITTEN TO: %s\n", s->store_words);
+        cases_status(s, w, text);
+        outbox_status(s, w, text);
+}

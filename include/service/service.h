@@ -1,0 +1,39 @@
+/* service.h - the loop: everything that waits, put together. Records come in, are judged and gathered; batches go to
+ * the turn thread and come back; parcels go out; what became of them joins the next batch.
+ * Owns:    the event loop, intake, notifier, outbox, turn thread, web and control sockets.
+ * Errors:  service_run() gives the exit code (sysexits): 0 stopped as asked, 65 damaged store, 74 disk error, 70 own. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "config/config.h"
+#include "intake/intake.h"
+#include "turn/batch.h"
+#include "web/metrics.h"
+
+typedef struct Service Service;
+
+/* Takes the turn and a reference of the config. On failure the words are in *reterr_message, in arena. */
+int service_new(const char *config_path, const Config *config, Turn *turn, Arena *arena, Service **ret,
+                Text *reterr_message) MUST_CHECK;
+int service_run(Service *service);
+Service *service_free(Service *service);
+DEFINE_CLEANUP(Service, service_free)
+
+/* ---- for the control socket ------------------------------------------------------------------------------------- */
+
+const Config *service_config(const Service *service);
+/* Joins the next batch; act->done is called on the loop. The act stays the caller's. */
+void service_act(Service *service, Act *act);
+void service_call(Service *service, Call call);
+
+/* A checked configuration takes the old one's place, or nothing changes. done gets the words; on the loop. */
+typedef void (*ReloadDone)(void *userdata, bool is_good, Text words);
+void service_reload(Service *service, ReloadDone done, void *userdata);
+
+/* Sends a message marked [TEST] over this channel to this person now. */
+typedef void (*TestDone)(void *userdata, bool is_accepted, Text sent, Text answer);
+bool service_test(Service *service, Text channel, Text person, TestDone done, void *userdata, const char **ret_reason);
+
+/* status as JSON members into an open object, and as lines for people. */
+void service_status(Service *service, JsonWriter *w, Buffer *text);
