@@ -115,6 +115,7 @@ Text arena_text(Arena *arena, Text text)
 
 Text arena_textv(Arena *arena, const char *format, va_list args)
 {
+        must(format != NULL);
         va_list again;
         va_copy(again, args);
         int len = vsnprintf(NULL, 0, format, again);

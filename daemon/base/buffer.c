@@ -17,6 +17,7 @@ char *buffer_room(Buffer *b, size_t bytes)
 
 void buffer_putf(Buffer *b, const char *format, ...)
 {
+        must(format != NULL);
         va_list args;
         va_start(args, format);
         va_list again;

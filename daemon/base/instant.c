@@ -46,7 +46,9 @@ int64_t civil_to_us(const Civil *c)
 Civil civil_from_us(int64_t us)
 {
         int64_t days = floor_div(us, DAY_US);
-        int64_t rest = us - days * DAY_US;
+        int64_t rest = us % DAY_US; /* not us - days * DAY_US: that overflows near INT64_MIN, which is WALL_NONE */
+        if (rest < 0)
+                rest += DAY_US;
         Civil c = civil_from_days(days);
         c.hour = (int8_t)(rest / (3600 * INT64_C(1000000)));
         c.minute = (int8_t)(rest / 60000000 % 60);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <yyjson.h>
 
-enum { READER_POOL_BYTES = 64 * 1024, DEPTH_MAX = 1024 };
+enum {
+        READER_POOL_BYTES = 64 * 1024,
+        DEPTH_MAX = 1024
+};
 
 struct JsonReader {
         char *pool;
@@ -78,7 +81,9 @@ JsonReader *json_reader_free(JsonReader *reader)
 }
 
 /* Keys of one object compared pairwise: survey objects are small. Above this count they are sorted. */
-enum { PAIRWISE_KEYS_MAX = 24 };
+enum {
+        PAIRWISE_KEYS_MAX = 24
+};
 
 static int key_compare(const void *a, const void *b)
 {
@@ -199,7 +204,7 @@ static void arena_forget(void *arena UNUSED, void *pointer UNUSED)
 JsonFault json_read_in(Arena *arena, Text text, const JsonValue **ret_root)
 {
         yyjson_alc in_arena = { arena_malloc, arena_realloc, arena_forget, arena };
-        if (text.len == 0)
+        if (text_trim(text).len == 0)
                 return JSON_FAULT_EMPTY;
         yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.data, text.len, READ_FLAGS, &in_arena, NULL);
         if (!doc)
@@ -369,19 +374,29 @@ static void put_clean(Buffer *b, Text text)
         buffer_put(b, (Text){ text.data + start, text.len - start });
 }
 
+/* Each byte that belongs to no character becomes U+FFFD; the characters around it stay. */
+static void put_repaired(Buffer *b, Text text)
+{
+        size_t start = 0;
+        for (size_t i = 0; i < text.len;) {
+                size_t bytes = text_character_bytes(text, i);
+                if (bytes == 0) {
+                        put_clean(b, (Text){ text.data + start, i - start });
+                        buffer_put_literal(b, "\xef\xbf\xbd");
+                        start = i + 1;
+                }
+                i += MAX_OF(bytes, (size_t)1);
+        }
+        put_clean(b, (Text){ text.data + start, text.len - start });
+}
+
 static void put_quoted(Buffer *b, Text text)
 {
         buffer_put_char(b, '"');
-        if (text_is_utf8(text)) {
+        if (text_is_utf8(text))
                 put_clean(b, text);
-        } else {
-                for (size_t i = 0; i < text.len;) {
-                        size_t next = text_next_character(text, i);
-                        Text character = { text.data + i, next - i };
-                        put_clean(b, text_is_utf8(character) ? character : TEXT("\xef\xbf\xbd"));
-                        i = next;
-                }
-        }
+        else
+                put_repaired(b, text);
         buffer_put_char(b, '"');
 }
 

@@ -100,18 +100,23 @@ bool text_integer(Text text, int64_t *ret)
 {
         size_t at = sign_at(text, 0);
         size_t digits = digits_at(text, at);
-        if (digits == 0 || digits > 18 || at + digits != text.len)
+        if (digits == 0 || at + digits != text.len)
                 return false;
+        int sign = text.data[0] == '-' ? -1 : 1;
         int64_t value = 0;
         for (size_t i = at; i < text.len; i++)
-                value = value * 10 + (text.data[i] - '0');
-        *ret = text.data[0] == '-' ? -value : value;
+                if (__builtin_mul_overflow(value, 10, &value) ||
+                    __builtin_add_overflow(value, sign * (text.data[i] - '0'), &value))
+                        return false;
+        *ret = value;
         return true;
 }
 
 unsigned text_distance(Text a, Text b)
 {
-        enum { COMPARED_MAX = 64 };
+        enum {
+                COMPARED_MAX = 64
+        };
         unsigned row[COMPARED_MAX + 1];
         size_t a_len = MIN_OF(a.len, (size_t)COMPARED_MAX), b_len = MIN_OF(b.len, (size_t)COMPARED_MAX);
         for (size_t j = 0; j <= b_len; j++)
@@ -137,7 +142,7 @@ uint64_t text_hash(Text text)
         return hash;
 }
 
-/* Length of the well-formed UTF-8 sequence at s, 0 if there is none (Unicode 15, table 3-7). */
+/* Length of the well-formed UTF-8 sequence at s, 0 if there is none (Unicode 15, table 3-7). left > 0. */
 static size_t utf8_sequence(const uint8_t *s, size_t left)
 {
         if (s[0] < 0x80)
@@ -155,10 +160,23 @@ static size_t utf8_sequence(const uint8_t *s, size_t left)
         return len;
 }
 
+size_t text_character_bytes(Text text, size_t offset)
+{
+        return offset < text.len ? utf8_sequence((const uint8_t *)text.data + offset, text.len - offset) : 0;
+}
+
 bool text_is_utf8(Text text)
 {
         const uint8_t *s = (const uint8_t *)text.data;
         for (size_t at = 0; at < text.len;) {
+                uint64_t eight;
+                if (text.len - at >= sizeof(eight)) {
+                        memcpy(&eight, s + at, sizeof(eight));
+                        if ((eight & UINT64_C(0x8080808080808080)) == 0) { /* most text is ASCII */
+                                at += sizeof(eight);
+                                continue;
+                        }
+                }
                 size_t len = utf8_sequence(s + at, text.len - at);
                 if (len == 0)
                         return false;
@@ -169,7 +187,7 @@ bool text_is_utf8(Text text)
 
 size_t text_next_character(Text text, size_t offset)
 {
-        offset++;
+        offset = MIN_OF(offset + 1, text.len);
         while (offset < text.len && ((uint8_t)text.data[offset] & 0xc0) == 0x80)
                 offset++;
         return offset;

@@ -61,6 +61,7 @@ bool text_split(Text *rest, char separator, Text *ret_part);
 /* A decimal number that fills the whole text: [-+]digits[.digits][e[-+]digits]. False for anything else, and for
  * what no double can hold (1e999). */
 bool text_number(Text text, double *ret);
+/* [-+]digits, and nothing that 64 bits cannot hold. */
 bool text_integer(Text text, int64_t *ret);
 
 /* How many single-letter edits turn a into b (Levenshtein), for "did you mean"; at most 64 bytes are compared. */
@@ -71,5 +72,8 @@ uint64_t text_hash(Text text);
 
 bool text_is_utf8(Text text);
 
-/* The start of the next UTF-8 character after offset; text must be valid UTF-8. */
+/* How many bytes the well-formed UTF-8 character at offset has; 0 if there is none. */
+size_t text_character_bytes(Text text, size_t offset);
+
+/* The start of the next UTF-8 character after offset, at most the text's end; text must be valid UTF-8. */
 size_t text_next_character(Text text, size_t offset);
