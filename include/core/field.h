@@ -57,7 +57,7 @@ FieldTable field_table_known(void);
 bool field_find(const FieldTable *table, Text name, FieldId *ret);
 
 /* A path: segments from the document's root. Written: customer.id, "Account ID".name, items[2].value,
- * fields[key="question_1"].value (search: the first element whose member has that text), a."b.c". */
+ * fields[key="question_1"].value (search: the first element whose member has that text), a."b.c" or a.'b.c'. */
 typedef enum SegmentKind {
         SEGMENT_KEY,
         SEGMENT_INDEX,
@@ -66,7 +66,7 @@ typedef enum SegmentKind {
 
 typedef struct Segment {
         SegmentKind kind;
-        Text key; /* SEGMENT_KEY, SEGMENT_SEARCH: the member's name */
+        Text key;    /* SEGMENT_KEY, SEGMENT_SEARCH: the member's name */
         Text wanted; /* SEGMENT_SEARCH: its text; numbers and flags compare by how they are written */
         size_t index;
 } Segment;
@@ -77,15 +77,31 @@ typedef struct Path {
         size_t count;
 } Path;
 
+enum {
+        PATH_BYTES_MAX = 1024,
+        PATH_SEGMENTS_MAX = 32,
+        PATH_INDEX_MAX = 65535
+};
+
 /* What is wrong with a piece of text, for a caret under it. */
 typedef struct TextFault {
         size_t offset; /* bytes from the start of the text */
-        Text message; /* "expected a key after the dot" */
+        Text message;  /* "expected a key after the dot" */
 } TextFault;
 
 /* 0, or -EINVAL with *reterr filled. The path is built in the arena. */
 int path_parse(Arena *arena, Text text, Path *ret, TextFault *reterr) MUST_CHECK;
 const JsonValue *path_find(const Path *path, const JsonValue *root); /* NULL: not there */
+
+/* The quoted text that begins at *at with ' or ", where a doubled quote stands for itself: 'it''s'. Moves *at behind
+ * it. False: it has no end. Paths and rules quote alike. */
+bool quoted_read(Arena *arena, Text text, size_t *at, Text *ret);
+
+/* A JSON integer as it is written, all 64 bits of it; absent for anything else. */
+enum {
+        INTEGER_BYTES = 24
+};
+Text integer_text(const JsonValue *value, char buffer[static INTEGER_BYTES]);
 
 /* A label and the number it stands for: "Very satisfied" -> 5. */
 typedef struct Label {
@@ -108,7 +124,7 @@ typedef enum TimestampFormat {
         TIMESTAMP_ISO8601,
         TIMESTAMP_EPOCH_SECONDS,
         TIMESTAMP_EPOCH_MILLISECONDS,
-        TIMESTAMP_PATTERN, /* strptime: %Y %m %d %H %M %S %z %b, read by hand; local times use the source's zone */
+        TIMESTAMP_PATTERN, /* as for strptime; see timestamp.h */
 } TimestampFormat;
 
 typedef enum Anonymous {
