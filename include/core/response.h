@@ -17,7 +17,7 @@ typedef enum ValueType {
 typedef enum ValueWhy {
         WHY_ABSENT,
         WHY_NOT_MAPPED, /* the source does not say where it is */
-        WHY_NULL,
+        WHY_NULL,       /* null, or a text of nothing but white space */
         WHY_OFF_SCALE,
         WHY_NOT_A_NUMBER,
         WHY_INFINITE,
@@ -25,10 +25,16 @@ typedef enum ValueWhy {
         WHY_NOT_A_TEXT,
         WHY_NOT_A_LIST,
         WHY_NO_LABEL,
+        WHY_TOO_LONG, /* a list of more than LIST_ITEMS_MAX */
         WHY_MAX,
 } ValueWhy;
 
-const char *value_why_text(ValueWhy why); /* "not in the message", "off its scale", ... */
+const char *value_why_text(ValueWhy why); /* "not in the message", "off its scale", ...: what the field is */
+
+enum {
+        LIST_ITEMS_MAX = 1000,
+        RESPONSE_ID_BYTES_MAX = 512
+};
 
 typedef struct Value {
         ValueType type;
@@ -48,7 +54,7 @@ typedef struct Place { /* in Kafka */
         Text topic;
         int32_t partition;
         int64_t offset;
-        WallTime record_time; /* unset if the record had none */
+        WallTime record_time; /* when it arrived, if the record has none: always set */
 } Place;
 
 typedef enum SubmittedNote {
@@ -61,26 +67,31 @@ typedef enum SubmittedNote {
 
 const char *submitted_note_text(SubmittedNote note);
 
+typedef struct Folded Folded;
+
 typedef struct Response {
-        const Source *source;
+        const Source *source; /* may be NULL once kept or read back */
         const FieldTable *fields;
         Place place;
         Text id; /* present; without one in the source: "topic/partition/offset" */
         WallTime submitted;
         SubmittedNote submitted_note;
         Text traceparent;
-        Arena *arena; /* for what reading makes: copies of numbers, lists */
+        Arena *arena;          /* for what reading makes: copies of numbers, lists */
         const JsonValue *root; /* NULL once kept */
-        uint64_t read; /* bit n: values[n] has been read */
+        const Folded *folded;  /* texts and lists that were searched */
+        uint64_t read;         /* bit n: values[n] has been read; the others hold nothing */
         Value values[FIELDS_MAX];
 } Response;
 
 typedef enum ResponseFault {
         RESPONSE_READABLE,
         RESPONSE_NOT_AN_OBJECT,
-        RESPONSE_NO_ID, /* the source names an id and the message has none */
+        RESPONSE_NO_ID, /* the source names an id and the message has none, or one of over RESPONSE_ID_BYTES_MAX */
         RESPONSE_FAULT_MAX,
 } ResponseFault;
+
+const char *response_fault_text(ResponseFault fault); /* "not a JSON object", ... */
 
 /* Starts reading: id and time at once, the fields when they are asked for. */
 ResponseFault response_read(const Source *source, const FieldTable *fields, const JsonValue *root, const Place *place,
@@ -92,9 +103,14 @@ const Value *response_value(Response *r, FieldId field);
 /* The text of a field, TEXT_NONE if it is unknown or no text. */
 Text response_text(Response *r, FieldId field);
 
+/* The text, or the items of the list, case folded; made at the first call, at most once for a field. None if the field
+ * is unknown or neither. */
+const Text *response_folded(Response *r, FieldId field, size_t *ret_count);
+
 /* Reads every mapped field and copies all texts into the arena, so that the document may go. */
 void response_keep(Response *r, Arena *arena);
 
-/* The mapped fields as one JSON object (unknown ones left out), and back. */
+/* The mapped fields as one JSON object (unknown ones left out), and back. Back sets what reading needs (fields, arena,
+ * values), not the rest; texts point into the document as after response_read(). */
 void response_write_fields(Response *r, JsonWriter *w);
 void response_read_fields(const JsonValue *object, const FieldTable *fields, Arena *arena, Response *r);
