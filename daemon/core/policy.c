@@ -11,6 +11,7 @@ typedef struct DelayUnit {
         int64_t seconds; /* 0: counted in days */
 } DelayUnit;
 
+/* Units of elapsed time in ascending order. */
 static const DelayUnit DELAY_UNITS[] = {
         { { "second", 6 }, { "seconds", 7 }, DELAY_ELAPSED, 1 },
         { { "minute", 6 }, { "minutes", 7 }, DELAY_ELAPSED, 60 },
@@ -75,12 +76,11 @@ static Text elapsed_text(Arena *arena, Span span)
         int64_t seconds = span.us / SPAN_SECOND.us;
         if (seconds == 0)
                 return TEXT("0 minutes");
-        for (size_t i = COUNT_OF(DELAY_UNITS); i-- > 0;) {
-                const DelayUnit *unit = &DELAY_UNITS[i];
-                if (unit->kind == DELAY_ELAPSED && seconds % unit->seconds == 0)
-                        return counted(arena, seconds / unit->seconds, unit->singular, unit->plural);
-        }
-        must(false); /* one second leaves no rest */
+        const DelayUnit *unit = &DELAY_UNITS[0];
+        for (size_t i = 1; i < COUNT_OF(DELAY_UNITS); i++)
+                if (DELAY_UNITS[i].kind == DELAY_ELAPSED && seconds % DELAY_UNITS[i].seconds == 0)
+                        unit = &DELAY_UNITS[i];
+        return counted(arena, seconds / unit->seconds, unit->singular, unit->plural);
 }
 
 Text delay_text(Arena *arena, Delay delay)
@@ -93,9 +93,9 @@ Text delay_text(Arena *arena, Delay delay)
         case DELAY_WORKING_DAYS:
                 return counted(arena, delay.days, TEXT("working day"), TEXT("working days"));
         case DELAY_WINDOW:
-                return TEXT("window");
+                break;
         }
-        must(false);
+        return TEXT("window");
 }
 
 /* The number of days, hours, minutes or seconds, and what is left in the next smaller unit. */
