@@ -4,7 +4,8 @@
  * Errors:  what goes wrong with Kafka is a health state with words, not an error: reading goes on by itself.
  * Called:  from the loop thread; intake_find_start() alone blocks (at most the timeout) and is for the turn thread.
  *          It must have returned before intake_free(). No function of the intake may be called from ops->record but
- *          intake_continue(), record_hash() and record_header*(); from the other ops all but intake_free(). */
+ *          intake_continue(), record_hash() and record_header*(); from the other ops all but intake_free() and
+ *          intake_reconfigure(). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -17,8 +18,8 @@ typedef struct Intake Intake;
 typedef struct Record {
         const Source *source;
         Place place;
-        Text key; /* absent: null */
-        Text value; /* absent: a tombstone */
+        Text key;           /* absent: null */
+        Text value;         /* absent: a tombstone */
         const void *native; /* for record_header() and record_headers_write() */
 } Record;
 
@@ -42,7 +43,7 @@ typedef enum KafkaHealth {
         KAFKA_ACL,
         KAFKA_NO_TOPIC,
         KAFKA_OFFSET_GONE, /* a partition stands still: its offset is not in the log */
-        KAFKA_UNREADABLE, /* a partition stands still: a checksum is wrong, or a record too large; it is tried again */
+        KAFKA_UNREADABLE,  /* a partition stands still: a checksum is wrong, or a record too large; it is tried again */
         KAFKA_HEALTH_MAX,
 } KafkaHealth;
 
@@ -74,7 +75,9 @@ int intake_check(const KafkaConfig *kafka, Arena *arena, Text *reterr_message) M
 int intake_new(sd_event *event, const Config *config, const IntakeOps *ops, void *userdata, Intake **ret) MUST_CHECK;
 /* Closes within INTAKE_CLOSE_SECONDS, though brokers are gone: then what librdkafka still holds is left to the end of
  * the process. What is still in Kafka's queues is forgotten, the database knows where to go on. */
-enum { INTAKE_CLOSE_SECONDS = 3 };
+enum {
+        INTAKE_CLOSE_SECONDS = 3
+};
 Intake *intake_free(Intake *intake);
 DEFINE_CLEANUP(Intake, intake_free)
 
@@ -102,7 +105,9 @@ int intake_reconfigure(Intake *intake, const Config *config) MUST_CHECK;
 /* Writes original key, value, headers and time with both Connect's and Spring's headers to the dead-letter topic; the
  * result comes through ops->dead_letter, within DEAD_LETTER_SECONDS, never from inside this call. -ENOBUFS: later.
  * -EMSGSIZE: too large for any broker. -EBADMSG: these headers are not ours. -EINVAL: no topic is configured. */
-enum { DEAD_LETTER_SECONDS = 30 };
+enum {
+        DEAD_LETTER_SECONDS = 30
+};
 typedef struct DeadLetter {
         int64_t row;
         Place place;
@@ -117,7 +122,7 @@ typedef struct PartitionView {
         Text topic;
         int32_t partition;
         int64_t next_offset; /* of the record that would be handed out next; -1: not known yet */
-        int64_t end_offset; /* of what may be read (last stable offset), at most some seconds old; -1: not known yet */
+        int64_t end_offset;  /* of what may be read (last stable offset), at most some seconds old; -1: not known yet */
 } PartitionView;
 typedef void (*PartitionVisit)(void *userdata, const PartitionView *view);
 void intake_partitions(const Intake *intake, PartitionVisit visit, void *userdata);

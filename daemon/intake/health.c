@@ -1,0 +1,194 @@
+#include <stdio.h>
+
+#include "inside.h"
+
+/* How long a topic may have no partitions, once a broker has answered, before that is worth a word. */
+static const Span topic_grace = { 2 * INT64_C(1000000) };
+
+const char *kafka_health_text(KafkaHealth health)
+{
+        static const char *const texts[KAFKA_HEALTH_MAX] = {
+                [KAFKA_OK] = "ok",
+                [KAFKA_CONNECTING] = "connecting",
+                [KAFKA_UNREACHABLE] = "unreachable",
+                [KAFKA_DNS] = "dns",
+                [KAFKA_TLS] = "tls",
+                [KAFKA_AUTH] = "auth",
+                [KAFKA_ACL] = "acl",
+                [KAFKA_NO_TOPIC] = "no-topic",
+                [KAFKA_OFFSET_GONE] = "offset-gone",
+                [KAFKA_UNREADABLE] = "unreadable",
+        };
+        must(health < KAFKA_HEALTH_MAX);
+        return texts[health];
+}
+
+/* ---- causes ----------------------------------------------------------------------------------------------------- */
+
+/* librdkafka calls a broker that does not talk TLS, or does when we do not, by the code of a lost connection; only the
+ * words tell. */
+static KafkaHealth health_of_lost_connection(const char *text)
+{
+        static const char *const words[] = { "SSL listener", "PLAINTEXT broker listener", "SSL handshake",
+                                             "certificate" };
+        for (size_t i = 0; i < COUNT_OF(words); i++)
+                if (strcasestr(text, words[i]))
+                        return KAFKA_TLS;
+        return strcasestr(text, "failed to resolve") ? KAFKA_DNS : KAFKA_UNREACHABLE;
+}
+
+static KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text)
+{
+        switch ((int)error) {
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+                return KAFKA_DNS;
+        case RD_KAFKA_RESP_ERR__SSL:
+                return KAFKA_TLS;
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+        case RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE:
+                return KAFKA_AUTH;
+        case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+                return KAFKA_ACL;
+        default:
+                return health_of_lost_connection(text);
+        }
+}
+
+KafkaHealth health_of_partition_error(rd_kafka_resp_err_t error)
+{
+        switch ((int)error) {
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+                return KAFKA_OFFSET_GONE;
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+                return KAFKA_ACL;
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+                return KAFKA_NO_TOPIC;
+        default:
+                return KAFKA_UNREADABLE;
+        }
+}
+
+/* One line of printable characters. */
+static void line_copy(char *to, size_t bytes, const char *text)
+{
+        snprintf(to, bytes, "%s", text ? text : "");
+        for (char *c = to; *c; c++)
+                if ((unsigned char)*c < ' ' || *c == 0x7f)
+                        *c = ' ';
+}
+
+void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const char *text)
+{
+        if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+                /* Its words ("1/1 brokers are down") say less than those of the failure before it. */
+                intake->is_down = true;
+                return;
+        }
+        KafkaHealth cause = health_of_connection_error(error, text);
+        /* A broker that has refused us closes the connection afterwards: that is no news. */
+        if (cause == KAFKA_UNREACHABLE && (intake->cause == KAFKA_AUTH || intake->cause == KAFKA_TLS) &&
+            strstr(text, "Disconnected"))
+                return;
+        intake->cause = cause;
+        line_copy(intake->cause_text, sizeof intake->cause_text, text);
+}
+
+void health_connection_works(Intake *intake)
+{
+        intake->is_down = false;
+        intake->cause = KAFKA_OK;
+        intake->cause_text[0] = '\0';
+}
+
+/* ---- what to say ------------------------------------------------------------------------------------------------ */
+
+typedef struct Finding {
+        KafkaHealth health;
+        int rank;      /* the larger one is told */
+        size_t others; /* beside the one that is told */
+        char text[HEALTH_TEXT_BYTES];
+} Finding;
+
+static void finding_add(Finding *f, KafkaHealth health, int rank, const char *text)
+{
+        if (f->health != KAFKA_OK)
+                f->others++;
+        if (rank <= f->rank)
+                return;
+        f->health = health;
+        f->rank = rank;
+        line_copy(f->text, sizeof f->text, text);
+}
+
+/* Standing still for good is worse than being tried again. */
+static int trouble_rank(KafkaHealth trouble)
+{
+        return trouble == KAFKA_OFFSET_GONE ? 3 : trouble == KAFKA_UNREADABLE ? 2 : 1;
+}
+
+static void partition_look(const Topic *topic, size_t number, Finding *f)
+{
+        const Partition *p = &topic->partitions[number];
+        char text[HEALTH_TEXT_BYTES * 2];
+        if (p->trouble == KAFKA_OK)
+                return;
+        snprintf(text, sizeof text, "partition %zu of topic \"" TEXT_F "\": %s", number, TEXT_ARG(topic->name), p->why);
+        finding_add(f, p->trouble, trouble_rank(p->trouble), text);
+}
+
+static bool topic_is_missing(const Intake *intake, const Topic *topic)
+{
+        MonoTime since = mono_before(intake->met_at, topic->listed_at) ? topic->listed_at : intake->met_at;
+        return topic->known_count == 0 && intake->has_met &&
+               !mono_before(intake_now(intake), mono_add(since, topic_grace));
+}
+
+static void topic_look(const Intake *intake, const Topic *topic, Finding *f)
+{
+        char text[HEALTH_TEXT_BYTES];
+        for (size_t i = 0; i < topic->count; i++)
+                partition_look(topic, i, f);
+        if (!topic_is_missing(intake, topic))
+                return;
+        snprintf(text, sizeof text, "topic \"" TEXT_F "\" is not there, or this user may not see it",
+                 TEXT_ARG(topic->name));
+        finding_add(f, KAFKA_NO_TOPIC, 1, text);
+}
+
+static void connection_look(const Intake *intake, Finding *f)
+{
+        bool has_cause = intake->cause != KAFKA_OK;
+        if (!intake->has_met)
+                finding_add(f, has_cause ? intake->cause : KAFKA_CONNECTING, 4,
+                            has_cause ? intake->cause_text : "no broker has answered yet");
+        else if (intake->is_down)
+                finding_add(f, has_cause ? intake->cause : KAFKA_UNREACHABLE, 4,
+                            has_cause ? intake->cause_text : "no broker is reachable that leads a partition we read");
+}
+
+void health_update(Intake *intake)
+{
+        Finding f = { .health = KAFKA_OK };
+        connection_look(intake, &f);
+        for (const Topic *topic = intake->topics; topic && f.rank < 4; topic = topic->next)
+                topic_look(intake, topic, &f);
+        size_t len = strlen(f.text);
+        if (f.others > 0)
+                snprintf(f.text + len, sizeof f.text - len, " (and %zu more)", f.others);
+        if (f.health == intake->health && strcmp(f.text, intake->health_text) == 0)
+                return;
+        intake->health = f.health;
+        memcpy(intake->health_text, f.text, sizeof f.text);
+        intake->ops->health(intake->userdata, f.health, text_from(intake->health_text));
+}
+
+KafkaHealth intake_health(const Intake *intake, Text *ret_text)
+{
+        *ret_text = text_from(intake->health_text);
+        return intake->health;
+}

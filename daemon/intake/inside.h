@@ -1,0 +1,141 @@
+/* inside.h - what the files of intake/ share.
+ * Owns:    an Intake owns its Topics, each with the arena that its partitions live in. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include "intake/intake.h"
+
+/* ---- topics and their partitions -------------------------------------------------------------------------------- */
+
+/*   NEW --reported--> ASKED --assign--> READING --error--> WAITING --retry--> READING
+ *    ^                                     |
+ *    |<------------ restart ---------------+--offset gone--> STOPPED --assign--> READING       */
+typedef enum PartitionState {
+        PARTITION_NEW, /* has to be reported */
+        PARTITION_ASKED,
+        PARTITION_READING,
+        PARTITION_WAITING, /* is assigned again at retry_at */
+        PARTITION_STOPPED, /* until somebody assigns another offset */
+} PartitionState;
+
+enum {
+        TROUBLE_BYTES = 192,
+        HEALTH_TEXT_BYTES = 256,
+};
+
+typedef struct Partition {
+        PartitionState state;
+        KafkaHealth trouble;     /* KAFKA_OK: none */
+        int64_t next_offset;     /* -1: not known */
+        int64_t end_offset;      /* -1: not known */
+        int64_t leader;          /* broker's number; -1: none, or not known */
+        int retries;             /* in a row */
+        MonoTime retry_at;       /* WAITING */
+        MonoTime trusted_at;     /* READING with trouble: it is over if nothing comes until then */
+        char why[TROUBLE_BYTES]; /* trouble, for people; without the names of topic and partition */
+} Partition;
+
+typedef struct Topic Topic;
+struct Topic {
+        Topic *next;
+        Arena *arena;
+        Text name;
+        const Source *source; /* in the intake's configuration */
+        rd_kafka_topic_t *native;
+        Partition *partitions;
+        size_t count, capacity;
+        int32_t known_count; /* how many Kafka says that there are; 0: no such topic, or not heard of it yet */
+        MonoTime listed_at;  /* since when the configuration has it */
+};
+
+Topic *topic_new(rd_kafka_t *consumer, Text name, MonoTime now);
+Topic *topic_free(Topic *topic);
+/* The partition, made if need be; pointers to others of this topic may move. */
+Partition *topic_partition(Topic *topic, int32_t number);
+/* Asks the client's memory, never the network: has the topic got this partition? */
+bool topic_has_partition(const Topic *topic, int32_t number);
+
+/* ---- the client ------------------------------------------------------------------------------------------------- */
+
+/* The producer for dead letters; NULL until the first. */
+typedef struct DeadLetters DeadLetters;
+
+struct Intake {
+        sd_event *event;
+        Config *config;
+        const IntakeOps *ops;
+        void *userdata;
+
+        rd_kafka_t *consumer;
+        rd_kafka_queue_t *records; /* records and what is wrong with a partition */
+        rd_kafka_queue_t *reports; /* everything else, so that back-pressure never keeps it waiting */
+        int records_fd, reports_fd;
+        sd_event_source *records_source, *reports_source, *again_source, *tick_source;
+        uint64_t tick_us;
+
+        Topic *topics;
+        Topic *last_topic;   /* of the last record */
+        bool is_blocked;     /* has_room() said no */
+        bool has_handed_out; /* records since ops->drained */
+
+        /* Of the connection */
+        bool has_met; /* some broker's metadata has come */
+        MonoTime met_at;
+        bool is_down;      /* no broker is up, or not the ones that lead what we read */
+        KafkaHealth cause; /* of the last failure; KAFKA_OK: none heard of */
+        char cause_text[HEALTH_TEXT_BYTES];
+
+        KafkaHealth health;
+        char health_text[HEALTH_TEXT_BYTES];
+
+        JsonReader *reader; /* statistics */
+        DeadLetters *dead_letters;
+};
+
+enum {
+        ERROR_TEXT_BYTES = 512
+};
+
+/* settings.c: NULL and words if librdkafka refuses a property. */
+rd_kafka_conf_t *consumer_settings(const KafkaConfig *kafka, char reterr[static ERROR_TEXT_BYTES]);
+rd_kafka_conf_t *producer_settings(const KafkaConfig *kafka, char reterr[static ERROR_TEXT_BYTES]);
+
+/* client.c: a queue that writes to a new descriptor when it is no longer empty. */
+int queue_watch(sd_event *event, rd_kafka_queue_t *queue, sd_event_io_handler_t handler, void *userdata, int *ret_fd,
+                sd_event_source **ret_source) MUST_CHECK;
+/* Reads the descriptor; always before the queue is read, or a wake-up in between is lost. */
+void queue_wake_read(int fd);
+/* Ends the client, but waits INTAKE_CLOSE_SECONDS at most. False: it is still at it. */
+bool client_destroy(rd_kafka_t *client);
+
+/* intake.c */
+MonoTime intake_now(const Intake *intake);
+/* Comes round again at once, in a turn of the loop of its own. */
+void intake_again(Intake *intake);
+
+/* partition.c: assignment. */
+Topic *intake_topic(const Intake *intake, Text name);
+void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth trouble, const char *why);
+int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset) MUST_CHECK;
+void topic_leave(Intake *intake, Topic *topic);
+/* Looks for new partitions, reports them, tries again what waits. */
+void intake_sort_out(Intake *intake);
+
+/* statistics.c */
+void statistics_read(Intake *intake, Text json);
+
+/* health.c */
+void health_connection_works(Intake *intake);
+void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const char *text);
+KafkaHealth health_of_partition_error(rd_kafka_resp_err_t error);
+/* Looks at everything and tells ops->health if something else is to be said than before. */
+void health_update(Intake *intake);
+
+/* dead_letter.c */
+DeadLetters *dead_letters_new(Intake *intake); /* NULL: librdkafka refuses, or no descriptors are left */
+DeadLetters *dead_letters_free(DeadLetters *letters);
+void dead_letters_tick(DeadLetters *letters);
+
+/* dead_letter_headers.c: NULL if letter->headers cannot be read. */
+rd_kafka_headers_t *dead_letter_headers(const DeadLetter *letter, Text group);

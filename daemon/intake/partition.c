@@ -1,0 +1,192 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "inside.h"
+
+/* A partition that could not be read is tried again after half a second, then twice as long each time up to this. */
+enum {
+        RETRY_FIRST_US = 500000,
+        RETRY_DOUBLINGS_MAX = 4
+};
+
+/* Tried again and nothing said against it for so long: librdkafka tells of each error within one fetch. */
+static const Span trust_after = { 3 * INT64_C(1000000) };
+
+/* ---- asking librdkafka ------------------------------------------------------------------------------------------ */
+
+static int error_take(rd_kafka_error_t *error)
+{
+        if (!error)
+                return 0;
+        rd_kafka_error_destroy(error);
+        return -EIO;
+}
+
+static rd_kafka_topic_partition_list_t *list_of_one(const Topic *topic, int32_t number, int64_t offset)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, topic->name.data, number)->offset = offset;
+        return list;
+}
+
+static int partition_leave(Intake *intake, Topic *topic, int32_t number)
+{
+        rd_kafka_topic_partition_list_t *list = list_of_one(topic, number, RD_KAFKA_OFFSET_INVALID);
+        int r = error_take(rd_kafka_incremental_unassign(intake->consumer, list));
+        rd_kafka_topic_partition_list_destroy(list);
+        return r;
+}
+
+int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset)
+{
+        /* Without an offset, librdkafka would go by the one that some group has committed to Kafka. */
+        must(offset >= 0);
+        Partition *p = topic_partition(topic, number);
+        if (p->state == PARTITION_READING)
+                (void)partition_leave(intake, topic, number);
+        rd_kafka_topic_partition_list_t *list = list_of_one(topic, number, offset);
+        int r = error_take(rd_kafka_incremental_assign(intake->consumer, list));
+        rd_kafka_topic_partition_list_destroy(list);
+        p->state = r < 0 ? PARTITION_NEW : PARTITION_READING;
+        p->next_offset = offset;
+        return r;
+}
+
+/* ---- trouble ---------------------------------------------------------------------------------------------------- */
+
+static Span retry_delay(int retries)
+{
+        return span_times((Span){ RETRY_FIRST_US }, INT64_C(1) << MIN_OF(retries, RETRY_DOUBLINGS_MAX));
+}
+
+/* Whatever was wrong, records behind it must not be read before it: librdkafka goes on behind a batch with a wrong
+ * checksum, for one. */
+void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth trouble, const char *why)
+{
+        Partition *p = topic_partition(topic, number);
+        if (p->state != PARTITION_READING)
+                return;
+        (void)partition_leave(intake, topic, number);
+        p->trouble = trouble;
+        snprintf(p->why, sizeof p->why, "at offset %" PRId64 ": %s", p->next_offset, why);
+        p->state = trouble == KAFKA_OFFSET_GONE ? PARTITION_STOPPED : PARTITION_WAITING;
+        p->retry_at = mono_add(intake_now(intake), retry_delay(p->retries++));
+}
+
+static void partition_retry(Intake *intake, Topic *topic, int32_t number)
+{
+        topic->partitions[number].trusted_at = mono_add(intake_now(intake), trust_after);
+        /* Refused: it is new again, and whoever is asked for it will see. */
+        if (partition_read(intake, topic, number, topic->partitions[number].next_offset) < 0)
+                topic->partitions[number].trouble = KAFKA_OK;
+}
+
+static void partition_sort_out(Intake *intake, Topic *topic, int32_t number)
+{
+        Partition *p = &topic->partitions[number];
+        MonoTime now = intake_now(intake);
+        if (p->state == PARTITION_WAITING && !mono_before(now, p->retry_at))
+                partition_retry(intake, topic, number);
+        else if (p->state == PARTITION_READING && p->trouble != KAFKA_OK && number < topic->known_count &&
+                 !mono_before(now, p->trusted_at)) {
+                p->trouble = KAFKA_OK;
+                p->retries = 0;
+        } else if (p->state == PARTITION_NEW && number < topic->known_count) {
+                p->state = PARTITION_ASKED;
+                intake->ops->partition(intake->userdata, topic->source, number, topic->known_count);
+        }
+}
+
+/* ---- what is new ------------------------------------------------------------------------------------------------ */
+
+/* A topic that was deleted has none; one that grows has more. */
+static void topic_count(Topic *topic)
+{
+        if (!topic_has_partition(topic, 0)) {
+                topic->known_count = 0;
+                return;
+        }
+        while (topic->known_count < INT32_MAX && topic_has_partition(topic, topic->known_count))
+                topic->known_count++;
+        (void)topic_partition(topic, topic->known_count - 1);
+}
+
+static void broker_meet(Intake *intake)
+{
+        /* With no time to wait this only looks whether metadata has come. */
+        bool has_come = intake->has_met || rd_kafka_controllerid(intake->consumer, 0) >= 0;
+        for (const Topic *topic = intake->topics; topic && !has_come; topic = topic->next)
+                has_come = topic->known_count > 0;
+        if (intake->has_met || !has_come)
+                return;
+        intake->has_met = true;
+        intake->met_at = intake_now(intake);
+        health_connection_works(intake);
+}
+
+void intake_sort_out(Intake *intake)
+{
+        for (Topic *topic = intake->topics; topic; topic = topic->next)
+                topic_count(topic);
+        broker_meet(intake);
+        for (Topic *topic = intake->topics; topic; topic = topic->next)
+                for (size_t i = 0; i < topic->count; i++)
+                        partition_sort_out(intake, topic, (int32_t)i);
+        health_update(intake);
+}
+
+/* ---- what others ask for ---------------------------------------------------------------------------------------- */
+
+Topic *intake_topic(const Intake *intake, Text name)
+{
+        for (Topic *topic = intake->topics; topic; topic = topic->next)
+                if (text_equal(topic->name, name))
+                        return topic;
+        return NULL;
+}
+
+int intake_assign(Intake *intake, Text topic_name, int32_t partition, int64_t offset)
+{
+        Topic *topic = intake_topic(intake, topic_name);
+        if (!topic)
+                return -ENOENT;
+        Partition *p = topic_partition(topic, partition);
+        p->trouble = KAFKA_OK;
+        p->retries = 0;
+        return partition_read(intake, topic, partition, offset);
+}
+
+static void partition_forget(Partition *p)
+{
+        p->state = PARTITION_NEW;
+        p->trouble = KAFKA_OK;
+        p->retries = 0;
+        p->next_offset = -1;
+}
+
+int intake_restart(Intake *intake)
+{
+        rd_kafka_resp_err_t error = rd_kafka_assign(intake->consumer, NULL);
+        for (Topic *topic = intake->topics; topic; topic = topic->next)
+                for (size_t i = 0; i < topic->count; i++)
+                        partition_forget(&topic->partitions[i]);
+        intake->has_handed_out = false;
+        intake_again(intake);
+        return error ? -EIO : 0;
+}
+
+void topic_leave(Intake *intake, Topic *topic)
+{
+        for (size_t i = 0; i < topic->count; i++)
+                if (topic->partitions[i].state == PARTITION_READING)
+                        (void)partition_leave(intake, topic, (int32_t)i);
+}
+
+void intake_partitions(const Intake *intake, PartitionVisit visit, void *userdata)
+{
+        for (const Topic *topic = intake->topics; topic; topic = topic->next)
+                for (size_t i = 0; i < topic->count; i++) {
+                        const Partition *p = &topic->partitions[i];
+                        visit(userdata, &(PartitionView){ topic->name, (int32_t)i, p->next_offset, p->end_offset });
+                }
+}
