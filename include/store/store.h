@@ -6,10 +6,13 @@
  *          -ESTALE  another instance has moved this offset      -ENOSPC  disk full (reading still works)
  *          -EIO     the disk failed: leave, do not try again    -EUCLEAN the file is damaged
  *          -EBUSY   another instance has this store             -EPROTO  written by a newer version
- *          store_error() has the words.
+ *          -ENOENT and -EEXIST where a function says so are answers: nothing changed, the transaction goes on.
+ *          store_error() has the words, without anything a customer wrote.
  * Called:  from the turn thread only (store_open: before it starts). Every call between store_begin() and
  *          store_commit(), but for the ones that say otherwise. Only numbers that the process hands out itself
- *          (cases, deliveries, responses) are keys, so no insert has to read anything back. */
+ *          (cases, deliveries, responses) are keys, so no insert has to read anything back.
+ * Visits:  begin when the rows have been read: a visitor may use the store. Below 0: an error, handed on; above 0:
+ *          stop, as success. */
 #pragma once
 
 #include "core/case.h"
@@ -23,6 +26,11 @@ Store *store_free(Store *store); /* checkpoints and closes */
 DEFINE_CLEANUP(Store, store_free)
 
 const char *store_error(const Store *store);
+
+/* The most rows of a list for a person, also where its limit is 0. */
+enum {
+        STORE_LIST_MAX = 10000
+};
 
 int store_begin(Store *store) MUST_CHECK;
 int store_commit(Store *store) MUST_CHECK;
@@ -44,7 +52,7 @@ typedef struct OffsetRow {
         Text topic;
         int32_t partition;
         int64_t next_offset;
-        int64_t generation; /* an operator's reset raises it: fences whoever had the old one */
+        int64_t generation;    /* an operator's reset raises it: fences whoever had the old one */
         int64_t anchor_offset; /* the last record read; -1: none yet */
         WallTime anchor_time;
         uint64_t anchor_hash;
@@ -68,20 +76,23 @@ typedef struct ResponseRow {
         WallTime submitted_at, recorded_at;
         int32_t submitted_note;
         Text fields; /* JSON object of the mapped fields */
-        Text trail; /* JSON object: rules tried, routes tried */
+        Text trail;  /* JSON object: rules tried, routes tried */
         Text traceparent;
 } ResponseRow;
 
-/* *ret_is_new false: the same (source, id) or the same (topic, partition, offset) is stored already; nothing changed. */
+/* *ret_is_new false: the same (source, id) or the same (topic, partition, offset) is stored already; nothing changed.
+ */
 int store_response_add(Store *store, const ResponseRow *row, bool *ret_is_new) MUST_CHECK;
 int store_response_load(Store *store, int64_t row, Arena *arena, ResponseRow *ret) MUST_CHECK; /* -ENOENT */
 /* Of a case: the newest first. Returns -ENOENT if there is none. */
 int store_response_of_case(Store *store, int64_t case_number, Arena *arena, ResponseRow *ret) MUST_CHECK;
 typedef int (*ResponseVisit)(void *userdata, const ResponseRow *row);
-int store_responses_of_case(Store *store, int64_t case_number, Arena *arena, ResponseVisit visit, void *userdata) MUST_CHECK;
+int store_responses_of_case(Store *store, int64_t case_number, Arena *arena, ResponseVisit visit,
+                            void *userdata) MUST_CHECK;
 
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
 
+/* The case's policy has to be kept before (-ENOENT). */
 int store_case_add(Store *store, const Case *c) MUST_CHECK;
 /* WHERE number AND sequence = c->sequence - 1: -ESTALE if somebody else changed it. */
 int store_case_save(Store *store, const Case *c) MUST_CHECK;
@@ -95,14 +106,15 @@ int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max
 int store_next_due(Store *store, WallTime *ret) MUST_CHECK;
 
 typedef struct CaseFilter {
-        bool only_open; /* not closed */
+        bool only_open;    /* not closed */
         bool only_overdue; /* open, and the window has ended before `now` */
         WallTime now;
         Text owner, customer, territory; /* absent: any */
         size_t limit;
 } CaseFilter;
 typedef int (*CaseVisit)(void *userdata, const Case *c);
-/* Newest first. Also outside a transaction. */
+/* Newest first. Also outside a transaction. By owner or territory alone, only the newest 100,000 (of the open ones, if
+ * only those are asked for) are looked through. */
 int store_cases(Store *store, const CaseFilter *filter, Arena *arena, CaseVisit visit, void *userdata) MUST_CHECK;
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
@@ -118,7 +130,7 @@ int store_events(Store *store, int64_t case_number, Arena *arena, EventVisit vis
 typedef enum DeliveryState {
         DELIVERY_PENDING,
         DELIVERY_ACCEPTED,
-        DELIVERY_FAILED, /* for good, or given up */
+        DELIVERY_FAILED,  /* for good, or given up */
         DELIVERY_DROPPED, /* before it was handed to a transport: the customer had been reached, or the owner changed */
         DELIVERY_STATE_MAX,
 } DeliveryState;
@@ -138,36 +150,41 @@ typedef struct DeliveryRow {
         RecipientKind why;
         Message message;
         DeliveryState state;
-        WallTime due_at; /* when it should go */
+        WallTime due_at;  /* when it should go */
         WallTime next_at; /* when it is tried next; pending only */
         WallTime first_tried_at;
         WallTime ended_at; /* accepted, failed or dropped */
         int32_t attempts;
         int32_t code; /* the last answer's */
         Text detail;
-        Span late; /* of the rung */
+        Span late;      /* of the rung */
         bool fell_over; /* the next channel has been asked as well */
-        Text note; /* collapsed rungs as JSON; the text of operator messages */
+        Text note;      /* collapsed rungs as JSON; the text of operator messages */
 } DeliveryRow;
 
 /* -EEXIST: a delivery with this key is there already; nothing changed, the transaction goes on. */
 int store_delivery_add(Store *store, const DeliveryRow *row) MUST_CHECK;
-/* state, next_at, first_tried_at, ended_at, attempts, code, detail, fell_over of a pending delivery. */
+/* state, next_at, first_tried_at, ended_at, attempts, code, detail, fell_over of a delivery that is pending, or that
+ * was dropped or failed meanwhile (its result came later; an administrator retries it). An accepted one stays as it is,
+ * which is no error. -ENOENT */
 int store_delivery_save(Store *store, const DeliveryRow *row) MUST_CHECK;
 int store_delivery_load(Store *store, int64_t row, Arena *arena, DeliveryRow *ret) MUST_CHECK; /* -ENOENT */
 
 /* Pending ones of a case become dropped, but for those that `is_out` says are with a transport. */
 typedef bool (*DeliveryTest)(void *userdata, int64_t row);
-int store_deliveries_drop(Store *store, int64_t case_number, WallTime now, DeliveryTest is_out, void *userdata) MUST_CHECK;
+int store_deliveries_drop(Store *store, int64_t case_number, WallTime now, DeliveryTest is_out,
+                          void *userdata) MUST_CHECK;
 /* Pending ones for the same case, epoch, rung, occurrence and recipient on other channels become dropped: another
  * channel was accepted. */
 int store_delivery_drop_others(Store *store, const DeliveryRow *accepted, WallTime now) MUST_CHECK;
 
-/* What became of the owner's alert in this epoch: the messages `alert` with why = owner.
+/* What became of the owner's alert in this epoch: the messages `alert` with why = owner, dropped ones aside. A pending
+ * one that fell over counts as given up, as it has outlasted its patience.
  * *ret_told_at: the first acceptance. */
-int store_alert_state(Store *store, int64_t case_number, int32_t epoch, AlertState *ret, WallTime *ret_told_at) MUST_CHECK;
+int store_alert_state(Store *store, int64_t case_number, int32_t epoch, AlertState *ret,
+                      WallTime *ret_told_at) MUST_CHECK;
 
-typedef int (*DeliveryVisit)(void *userdata, const DeliveryRow *row); /* > 0 stops, as success */
+typedef int (*DeliveryVisit)(void *userdata, const DeliveryRow *row);
 /* Pending with next_at <= now, in order of next_at. */
 int store_deliveries_due(Store *store, WallTime now, Arena *arena, DeliveryVisit visit, void *userdata) MUST_CHECK;
 /* The earliest next_at of a pending delivery after `after`; WALL_NEVER. */
@@ -177,7 +194,8 @@ typedef struct DeliveryFilter {
         bool only_failed;
         size_t limit;
 } DeliveryFilter;
-int store_deliveries(Store *store, const DeliveryFilter *filter, Arena *arena, DeliveryVisit visit, void *userdata) MUST_CHECK;
+int store_deliveries(Store *store, const DeliveryFilter *filter, Arena *arena, DeliveryVisit visit,
+                     void *userdata) MUST_CHECK;
 
 /* ---- channels, policies, dead letters, meta --------------------------------------------------------------------- */
 
@@ -192,18 +210,20 @@ int store_policy_keep(Store *store, const Policy *policy, WallTime now) MUST_CHE
 int store_policy_text(Store *store, Text name, int version, Arena *arena, Text *ret) MUST_CHECK; /* -ENOENT */
 
 typedef enum DeadLetterState {
-        DEAD_LETTER_KEPT, /* no topic is configured */
+        DEAD_LETTER_KEPT,    /* no topic is configured */
         DEAD_LETTER_PENDING, /* has to be written to the topic */
         DEAD_LETTER_PUBLISHED,
         DEAD_LETTER_STATE_MAX,
 } DeadLetterState;
 
+const char *dead_letter_state_text(DeadLetterState state);
+
 typedef struct DeadLetterRow {
         int64_t row;
         Place place;
-        Text reason; /* "not JSON", ...: one of a fixed list */
+        Text reason;     /* "not JSON", ...: one of a fixed list */
         Text key, value; /* the original bytes; absent: null */
-        Text headers; /* JSON array of [name, base64 value] */
+        Text headers;    /* JSON array of [name, base64 value] */
         WallTime recorded_at;
         DeadLetterState state;
 } DeadLetterRow;
@@ -215,7 +235,8 @@ typedef int (*DeadLetterVisit)(void *userdata, const DeadLetterRow *row);
 /* state DEAD_LETTER_STATE_MAX: any; newest first then, oldest first for one state. */
 int store_dead_letters(Store *store, DeadLetterState state, size_t limit, Arena *arena, DeadLetterVisit visit,
                        void *userdata) MUST_CHECK;
-/* Takes the bytes (not the row) of the oldest published ones until what is kept fits. */
+/* Takes the bytes (not the row) of the oldest published ones until what is kept fits, at most 1,000 a call. Those that
+ * are nowhere else stay. */
 int store_dead_letters_trim(Store *store, int64_t bytes_max) MUST_CHECK;
 
 int store_meta_get(Store *store, const char *key, Arena *arena, Text *ret) MUST_CHECK; /* absent: TEXT_NONE */
@@ -232,3 +253,13 @@ typedef struct StoreCounts {
 } StoreCounts;
 /* Also outside a transaction; reads indexes only where it can. */
 int store_counts(Store *store, WallTime now, StoreCounts *ret) MUST_CHECK;
+
+/* ---- for analysts ----------------------------------------------------------------------------------------------- */
+
+/* The columns of the views, for the documentation. False at the end. */
+typedef struct StoreViewColumn {
+        const char *view, *view_meaning;
+        const char *column, *meaning;
+        bool is_time; /* there is a second column, NAME_us, in microseconds since 1970 */
+} StoreViewColumn;
+bool store_view_column(size_t index, StoreViewColumn *ret);

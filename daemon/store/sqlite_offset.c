@@ -1,0 +1,75 @@
+#include "sqlite.h"
+
+#include <errno.h>
+
+int store_offset_move(Store *store, const OffsetRow *row, int64_t from)
+{
+        Binding b = statement_begin(store, STATEMENT_OFFSET_MOVE);
+        bind_integer(&b, row->next_offset);
+        bind_integer(&b, row->anchor_offset);
+        bind_time(&b, row->anchor_time);
+        bind_integer(&b, (int64_t)row->anchor_hash);
+        bind_text(&b, row->topic);
+        bind_integer(&b, row->partition);
+        bind_integer(&b, from);
+        bind_integer(&b, row->generation);
+        int64_t changes;
+        int r = statement_run(store, &b, &changes);
+        if (r < 0)
+                return r;
+        if (changes != 1)
+                return store_refuse(store, -ESTALE,
+                                    "offset of \"" TEXT_F "\" partition %d is not %lld of generation %lld any more",
+                                    TEXT_ARG(row->topic), row->partition, (long long)from, (long long)row->generation);
+        return 0;
+}
+
+int store_offset_add(Store *store, const OffsetRow *row)
+{
+        Binding b = statement_begin(store, STATEMENT_OFFSET_ADD);
+        bind_text(&b, row->topic);
+        bind_integer(&b, row->partition);
+        bind_integer(&b, row->next_offset);
+        bind_integer(&b, row->generation);
+        bind_integer(&b, row->anchor_offset);
+        bind_time(&b, row->anchor_time);
+        bind_integer(&b, (int64_t)row->anchor_hash);
+        int64_t changes;
+        int r = statement_run(store, &b, &changes);
+        if (r < 0)
+                return r;
+        if (changes == 0)
+                return store_refuse(store, -EEXIST, "\"" TEXT_F "\" partition %d has an offset already",
+                                    TEXT_ARG(row->topic), row->partition);
+        return 0;
+}
+
+static OffsetRow offset_row(Row *row)
+{
+        OffsetRow o;
+        o.topic = row_text(row);
+        o.partition = row_int32(row);
+        o.next_offset = row_integer(row);
+        o.generation = row_integer(row);
+        o.anchor_offset = row_integer(row);
+        o.anchor_time = row_time(row);
+        o.anchor_hash = (uint64_t)row_integer(row);
+        return o;
+}
+
+int store_offsets(Store *store, OffsetVisit visit, void *userdata)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(4096);
+        OffsetRow *rows = NULL;
+        size_t count = 0, capacity = 0;
+        Binding b = statement_begin(store, STATEMENT_OFFSETS);
+        int r;
+        while ((r = statement_step(store, &b)) > 0) {
+                Row row = row_of(&b, arena);
+                rows = arena_grow(arena, rows, count, &capacity, sizeof(*rows));
+                rows[count++] = offset_row(&row);
+        }
+        for (size_t i = 0; i < count && r == 0; i++)
+                r = visit(userdata, &rows[i]);
+        return MIN_OF(r, 0);
+}

@@ -1,0 +1,217 @@
+/* Policies by number (a case row holds the number), channels that are no more, and meta. */
+#include "sqlite.h"
+
+#include <errno.h>
+
+/* ---- policies --------------------------------------------------------------------------------------------------- */
+
+void policies_forget(Store *store)
+{
+        arena_reset(store->policy_memory);
+        store->policies = NULL;
+        store->has_policies = false;
+}
+
+static PolicyNumber *policy_remember(Store *store, int64_t number, Text name, int version)
+{
+        PolicyNumber *p = arena_new_of(store->policy_memory, PolicyNumber);
+        *p = (PolicyNumber){ store->policies, number, arena_text(store->policy_memory, name), version };
+        store->policies = p;
+        return p;
+}
+
+/* There are as many as versions were ever in use: few enough for a list. */
+static int policies_read(Store *store)
+{
+        if (store->has_policies)
+                return 0;
+        policies_forget(store);
+        Binding b = statement_begin(store, STATEMENT_POLICIES);
+        int r;
+        while ((r = statement_step(store, &b)) > 0) {
+                Row row = row_of(&b, store->policy_memory);
+                int64_t number = row_integer(&row);
+                Text name = row_text(&row);
+                (void)policy_remember(store, number, name, row_int32(&row));
+        }
+        store->has_policies = r == 0;
+        return r;
+}
+
+typedef struct PolicyWanted {
+        int64_t number; /* 0: by name and version */
+        Text name;
+        int version;
+} PolicyWanted;
+
+static bool is_wanted(const PolicyNumber *p, const PolicyWanted *wanted)
+{
+        if (wanted->number != 0)
+                return p->number == wanted->number;
+        return p->version == wanted->version && text_equal(p->name, wanted->name);
+}
+
+/* Moves what it finds to the front: most cases follow few policies. */
+static int policy_find(Store *store, const PolicyWanted *wanted, const PolicyNumber **ret)
+{
+        int r = policies_read(store);
+        if (r < 0)
+                return r;
+        for (PolicyNumber **link = &store->policies; *link; link = &(*link)->next) {
+                PolicyNumber *p = *link;
+                if (!is_wanted(p, wanted))
+                        continue;
+                *link = p->next;
+                p->next = store->policies;
+                store->policies = p;
+                *ret = p;
+                return 0;
+        }
+        return -ENOENT;
+}
+
+int policy_number(Store *store, Text name, int version, int64_t *ret)
+{
+        const PolicyNumber *p;
+        int r = policy_find(store, &(PolicyWanted){ .name = name, .version = version }, &p);
+        if (r == -ENOENT)
+                return store_refuse(store, r, "policy \"" TEXT_F "\" version %d is not kept", TEXT_ARG(name), version);
+        if (r < 0)
+                return r;
+        *ret = p->number;
+        return 0;
+}
+
+int policy_of_number(Store *store, int64_t number, const PolicyNumber **ret)
+{
+        return policy_find(store, &(PolicyWanted){ .number = number }, ret);
+}
+
+static int policy_add(Store *store, const Policy *policy, WallTime now)
+{
+        int64_t last;
+        Binding max = statement_begin(store, STATEMENT_POLICY_LAST);
+        int r = statement_number(store, &max, 0, &last);
+        if (r < 0)
+                return r;
+        Binding b = statement_begin(store, STATEMENT_POLICY_ADD);
+        bind_integer(&b, last + 1);
+        bind_text(&b, policy->name);
+        bind_integer(&b, policy->version);
+        bind_time(&b, now);
+        bind_text(&b, policy->text);
+        r = statement_run(store, &b, NULL);
+        if (r < 0)
+                return r;
+        (void)policy_remember(store, last + 1, policy->name, policy->version);
+        return 0;
+}
+
+int store_policy_keep(Store *store, const Policy *policy, WallTime now)
+{
+        int r = policies_read(store);
+        if (r < 0)
+                return r;
+        CLEANUP(arena_freep) Arena *arena = arena_new(4096);
+        Text kept;
+        r = store_policy_text(store, policy->name, policy->version, arena, &kept);
+        if (r == -ENOENT)
+                return policy_add(store, policy, now);
+        if (r >= 0 && !text_equal(kept, policy->text))
+                return store_refuse(store, -EEXIST, "policy \"" TEXT_F "\" version %d is kept with another text",
+                                    TEXT_ARG(policy->name), policy->version);
+        return r;
+}
+
+/* One text, the first column. */
+static int text_one(Store *store, const Binding *b, Arena *arena, Text *ret)
+{
+        int r = statement_step(store, b);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+        Row row = row_of(b, arena);
+        *ret = row_text(&row);
+        statement_end(b);
+        return 0;
+}
+
+int store_policy_text(Store *store, Text name, int version, Arena *arena, Text *ret)
+{
+        Binding b = statement_begin(store, STATEMENT_POLICY_TEXT);
+        bind_text(&b, name);
+        bind_integer(&b, version);
+        int r = text_one(store, &b, arena, ret);
+        if (r == -ENOENT)
+                return store_refuse(store, r, "policy \"" TEXT_F "\" version %d is not kept", TEXT_ARG(name), version);
+        return r;
+}
+
+/* ---- channels --------------------------------------------------------------------------------------------------- */
+
+int store_channel_disable(Store *store, Text channel, Text recipient, WallTime now, Text reason)
+{
+        Binding b = statement_begin(store, STATEMENT_CHANNEL_DISABLE);
+        bind_text(&b, channel);
+        bind_text(&b, recipient);
+        bind_time(&b, now);
+        bind_text(&b, reason);
+        return statement_run(store, &b, NULL);
+}
+
+int store_channel_enable(Store *store, Text channel, Text recipient)
+{
+        Binding b = statement_begin(store, recipient.data ? STATEMENT_CHANNEL_ENABLE : STATEMENT_CHANNEL_ENABLE_ALL);
+        bind_text(&b, channel);
+        if (recipient.data)
+                bind_text(&b, recipient);
+        return statement_run(store, &b, NULL);
+}
+
+typedef struct ChannelRow {
+        Text channel, recipient;
+        WallTime since;
+        Text reason;
+} ChannelRow;
+
+int store_channels_disabled(Store *store, Arena *arena, ChannelVisit visit, void *userdata)
+{
+        ChannelRow *rows = NULL;
+        size_t count = 0, capacity = 0;
+        Binding b = statement_begin(store, STATEMENT_CHANNELS_DISABLED);
+        int r;
+        while ((r = statement_step(store, &b)) > 0) {
+                Row row = row_of(&b, arena);
+                rows = arena_grow(arena, rows, count, &capacity, sizeof(*rows));
+                ChannelRow *o = &rows[count++];
+                o->channel = row_text(&row);
+                o->recipient = row_text(&row);
+                o->since = row_time(&row);
+                o->reason = row_text(&row);
+        }
+        for (size_t i = 0; i < count && r == 0; i++)
+                r = visit(userdata, rows[i].channel, rows[i].recipient, rows[i].since, rows[i].reason);
+        return MIN_OF(r, 0);
+}
+
+/* ---- meta ------------------------------------------------------------------------------------------------------- */
+
+int store_meta_get(Store *store, const char *key, Arena *arena, Text *ret)
+{
+        Binding b = statement_begin(store, STATEMENT_META_GET);
+        bind_text(&b, text_from(key));
+        Text value;
+        int r = text_one(store, &b, arena, &value);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        *ret = r == -ENOENT ? TEXT_NONE : value;
+        return 0;
+}
+
+int store_meta_set(Store *store, const char *key, Text value)
+{
+        Binding b = statement_begin(store, value.data ? STATEMENT_META_SET : STATEMENT_META_TAKE);
+        bind_text(&b, text_from(key));
+        if (value.data)
+                bind_text(&b, value);
+        return statement_run(store, &b, NULL);
+}

@@ -1,0 +1,25 @@
+/* What does not depend on the backend. */
+#include "store/store.h"
+
+const char *delivery_state_text(DeliveryState state)
+{
+        static const char *const texts[DELIVERY_STATE_MAX] = {
+                [DELIVERY_PENDING] = "pending",
+                [DELIVERY_ACCEPTED] = "accepted",
+                [DELIVERY_FAILED] = "failed",
+                [DELIVERY_DROPPED] = "dropped",
+        };
+        must(state < DELIVERY_STATE_MAX);
+        return texts[state];
+}
+
+const char *dead_letter_state_text(DeadLetterState state)
+{
+        static const char *const texts[DEAD_LETTER_STATE_MAX] = {
+                [DEAD_LETTER_KEPT] = "kept",
+                [DEAD_LETTER_PENDING] = "pending",
+                [DEAD_LETTER_PUBLISHED] = "published",
+        };
+        must(state < DEAD_LETTER_STATE_MAX);
+        return texts[state];
+}
