@@ -1,0 +1,104 @@
+/* mockbroker.c - a Kafka in a second, without Java: librdkafka's own mock cluster, one broker on a free loopback port.
+ *
+ *   mockbroker [NAME:PARTITIONS]...
+ *
+ * Creates the topics, prints the address for bootstrap.servers on a line of its own, and runs until its standard input
+ * ends or SIGTERM or SIGINT comes. Topics not named come into being when somebody asks for them, with 4 partitions.
+ * It keeps 5 MiB of each partition in memory, and has no transactions, passwords, TLS, nor ways to change a topic.
+ * Exit codes: 0 ended as asked, 64 wrong use, 69 librdkafka refused. */
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+        PARTITIONS_MAX = 1000
+};
+
+static _Noreturn void fail(int code, const char *what, const char *why)
+{
+        fprintf(stderr, "mockbroker: %s: %s\n", what, why);
+        exit(code);
+}
+
+static void topic_create(rd_kafka_mock_cluster_t *cluster, char *argument)
+{
+        char *colon = strrchr(argument, ':'), *end = NULL;
+        long partitions = colon ? strtol(colon + 1, &end, 10) : 0;
+        if (!colon || colon == argument || *end || partitions < 1 || partitions > PARTITIONS_MAX)
+                fail(EX_USAGE, argument, "not of the form NAME:PARTITIONS");
+        *colon = '\0';
+        rd_kafka_resp_err_t error = rd_kafka_mock_topic_create(cluster, argument, (int)partitions, 1);
+        if (error)
+                fail(EX_UNAVAILABLE, argument, rd_kafka_err2str(error));
+}
+
+/* Before there are threads: they inherit it. */
+static int signals_watch(void)
+{
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigprocmask(SIG_BLOCK, &signals, NULL);
+        int fd = signalfd(-1, &signals, SFD_CLOEXEC);
+        if (fd < 0)
+                fail(EX_UNAVAILABLE, "could not watch signals", strerror(errno));
+        return fd;
+}
+
+static bool input_has_ended(void)
+{
+        char ignored[256];
+        ssize_t n = read(STDIN_FILENO, ignored, sizeof ignored);
+        return n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN);
+}
+
+static void end_wait(int signals)
+{
+        struct pollfd fds[] = { { .fd = signals, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+        for (;;) {
+                if (poll(fds, 2, -1) < 0 && errno != EINTR)
+                        return;
+                if (fds[0].revents || (fds[1].revents && input_has_ended()))
+                        return;
+        }
+}
+
+static rd_kafka_t *client_open(void)
+{
+        char why[512];
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        /* Its own client has no brokers, which it would complain about. */
+        if (rd_kafka_conf_set(conf, "log_level", "3", why, sizeof why) != RD_KAFKA_CONF_OK)
+                fail(EX_UNAVAILABLE, "log_level", why);
+        rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+        if (!client)
+                fail(EX_UNAVAILABLE, "could not start a client", why);
+        return client;
+}
+
+int main(int argc, char **argv)
+{
+        int signals = signals_watch();
+        rd_kafka_t *client = client_open();
+        rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(client, 1);
+        if (!cluster)
+                fail(EX_UNAVAILABLE, "could not start the cluster", "librdkafka refused");
+        for (int i = 1; i < argc; i++)
+                topic_create(cluster, argv[i]);
+        puts(rd_kafka_mock_cluster_bootstraps(cluster));
+        fflush(stdout);
+        end_wait(signals);
+        rd_kafka_mock_cluster_destroy(cluster);
+        rd_kafka_destroy(client);
+        return EX_OK;
+}
