@@ -158,7 +158,8 @@ static bool text_ends(Text text, Text end)
 /* What must not stand before "…": blanks, half a pair, and signs that announce something. Its length, or 0. */
 static size_t loose_end(Text text)
 {
-        static const char *const loose[] = { " ", "\n", ",", ";", ":", "(", "-", "\"", "\u201c", "\u2068" };
+        static const char *const loose[] = { " ", "\n", ",",      ";",      ":",      "(",
+                                             "-", "\"", "\u201c", "\u2068", "\u200c", "\u200d" };
         for (size_t i = 0; i < COUNT_OF(loose); i++)
                 if (text_ends(text, text_from(loose[i])))
                         return strlen(loose[i]);

@@ -122,14 +122,25 @@ static const Mustache *default_compile(const Facts *facts, Arena *arena)
         return template;
 }
 
-Wording wording_make(const Facts *facts, const Mustache *template, Arena *arena)
+static Wording page_make(Page page)
 {
-        Page page = { .arena = arena };
-        page.template = template && !facts->is_shared ? template : default_compile(facts, arena);
-        wording_values(facts, arena, page.values);
         Page shortened = page;
         Text title = page_fit(&shortened, page_title, TITLE_CHARACTERS, TITLE_SHRINKS, COUNT_OF(TITLE_SHRINKS));
         page.values[WORDING_IN_FULL] = in_full(&page, &shortened);
         Text body = page_fit(&page, page_body, BODY_CHARACTERS, BODY_SHRINKS, COUNT_OF(BODY_SHRINKS));
         return (Wording){ title, body };
+}
+
+Wording wording_make(const Facts *facts, const Mustache *template, Arena *arena)
+{
+        Page page = { .arena = arena };
+        wording_values(facts, arena, page.values);
+        if (template && (!facts->is_shared || wording_is_for_rooms(facts->message))) {
+                page.template = template;
+                Wording wording = page_make(page);
+                if (wording.title.len > 0 && wording.body.len > 0) /* receivers refuse a message with an empty part */
+                        return wording;
+        }
+        page.template = default_compile(facts, arena);
+        return page_make(page);
 }

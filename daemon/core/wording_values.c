@@ -176,10 +176,12 @@ static Text score_of(const Values *v, FieldId field)
                 return TEXT_NONE;
         Text number = number_text(v->arena, value->number);
         const FieldPlace *place = response->source ? response->source->place_of[field] : NULL;
-        double from = place && place->has_scale ? place->scale_min : 0, to = field == FIELD_NPS ? 10 : 0;
-        if (place && place->has_scale)
+        double from = 0, to = field == FIELD_NPS ? 10 : 0; /* only the NPS has the same scale everywhere */
+        if (place && place->has_scale) {
+                from = place->scale_min;
                 to = place->scale_max;
-        else if (field != FIELD_NPS)
+        }
+        if (to <= from)
                 return arena_textf(v->arena, "score " TEXT_F, TEXT_ARG(number));
         Text most = number_text(v->arena, to);
         if (from < 0 || from > 1)

@@ -51,8 +51,8 @@ typedef struct Wording {
 void wording_values(const Facts *facts, Arena *arena, Text *ret_values);
 
 /* Renders within the limits: in the title the account gives way first, then the customer, so that the deadline and the
- * number stay; in the body the comment, so that the phone number and the commands stay. template NULL: the default.
- * is_shared: always the built-in shy form, whatever the template is. */
+ * number stay; in the body the comment, so that the phone number and the commands stay. template NULL: the default,
+ * which also replaces a template whose title or body comes out empty, and any for what is not for rooms in a room. */
 Wording wording_make(const Facts *facts, const Mustache *template, Arena *arena);
 
 /* Cuts at a word so that at most `characters` grapheme clusters remain, "…" included. Control and bidi characters are
