@@ -1,8 +1,6 @@
 /* case_codec.c - the stored form of events and steps. What is written reads back the same (promise S5). */
 #include "core/case.h"
 
-#include <stdlib.h>
-
 /* An absent member stands for an absent value: events stay short. */
 static void field_time(JsonWriter *w, const char *key, WallTime t)
 {
@@ -115,7 +113,6 @@ static void act_write(const CaseEvent *e, JsonWriter *w)
 {
         field_text(w, "channel", e->channel);
         field_text(w, "result", e->result);
-        field_text(w, "note", e->note);
         field_time(w, "paused_until", e->paused_until);
 }
 
@@ -125,7 +122,6 @@ static void close_write(const CaseEvent *e, JsonWriter *w)
         field_text(w, "cause", e->cause);
         field_text(w, "reference", e->reference);
         field_text(w, "credit", e->credit);
-        field_text(w, "note", e->note);
         if (e->has_amount) {
                 json_key(w, "amount");
                 json_put_number(w, e->amount);
@@ -143,6 +139,7 @@ void case_event_write(const CaseEvent *e, JsonWriter *w)
         field_time(w, "happened", e->happened_at);
         field_text(w, "by", e->by);
         field_text(w, "key", e->key);
+        field_text(w, "note", e->note);
         field_text(w, "owner", e->owner);
         field_number(w, "group", e->owner_is_group);
         if (e->kind == EVENT_FLAGGED)
@@ -187,16 +184,22 @@ static bool number_of(const JsonValue *object, const char *key, int64_t max, int
         return true;
 }
 
+static int digit_value(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static bool id_read(Text hex, CaseId *ret)
 {
         if (hex.len != 32)
                 return false;
         for (size_t i = 0; i < 16; i++) {
-                char pair[3] = { hex.data[2 * i], hex.data[2 * i + 1], '\0' };
-                char *end;
-                ret->bytes[i] = (uint8_t)strtoul(pair, &end, 16);
-                if (*end)
+                int high = digit_value(hex.data[2 * i]), low = digit_value(hex.data[2 * i + 1]);
+                if (high < 0 || low < 0)
                         return false;
+                ret->bytes[i] = (uint8_t)(high << 4 | low);
         }
         return true;
 }
