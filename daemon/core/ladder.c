@@ -6,7 +6,12 @@ typedef struct Plan {
         Arena *arena;
         StepList list;
         size_t capacity;
+        size_t kept_for_later; /* however many a rung tells, no ladder ends because its first rung is a crowd */
 } Plan;
+
+enum {
+        KEPT_FOR_EACH_RUNG = STEPS_MAX / RUNGS_MAX
+};
 
 /* ---- times ------------------------------------------------------------------------------------------------------ */
 
@@ -62,7 +67,7 @@ static bool plan_has(const Plan *p, size_t rung, Text recipient)
 
 static void plan_add(Plan *p, Step step)
 {
-        if (plan_has(p, step.rung, step.recipient) || p->list.count == STEPS_MAX)
+        if (plan_has(p, step.rung, step.recipient) || p->list.count + p->kept_for_later >= STEPS_MAX)
                 return;
         p->list.steps = arena_grow(p->arena, p->list.steps, p->list.count, &p->capacity, sizeof(Step));
         step.again_at = WALL_NONE;
@@ -182,12 +187,26 @@ static void plan_help_told(Plan *p, size_t rung, size_t first, bool any_time)
         (void)plan_party(p, p->scene->owner, step, any_time, true);
 }
 
+/* What is due now and repeats knows when it comes again. */
+static void steps_repeat(const LadderScene *scene, StepList *list)
+{
+        for (size_t i = 0; i < list->count; i++) {
+                Step *s = &list->steps[i];
+                const Rung *rung = s->rung < scene->policy->rung_count ? &scene->policy->ladder[s->rung] : NULL;
+                if (!rung || !rung->repeats || s->message != rung->message || s->due_at.us > scene->now.us)
+                        continue;
+                WallTime next = delay_from(scene, rung->repeat, scene->now);
+                s->again_at = reader_time(scene, s->recipient, rung->any_time, next);
+        }
+}
+
 StepList ladder_plan(const LadderScene *scene, Arena *arena)
 {
         Plan p = { .scene = scene, .arena = arena };
         for (size_t i = 0; i < scene->policy->rung_count; i++) {
                 const Rung *rung = &scene->policy->ladder[i];
                 size_t first = p.list.count;
+                p.kept_for_later = (scene->policy->rung_count - 1 - i) * KEPT_FOR_EACH_RUNG;
                 Step step = { .rung = (uint8_t)i, .message = rung->message };
                 step.due_at = delay_from(scene, rung->after, scene->submitted_at);
                 for (size_t j = 0; j < rung->tell_count; j++)
@@ -195,6 +214,7 @@ StepList ladder_plan(const LadderScene *scene, Arena *arena)
                 if (rung->message == MESSAGE_HELP_NEEDED)
                         plan_help_told(&p, i, first, rung->any_time);
         }
+        steps_repeat(scene, &p.list);
         return p.list;
 }
 
@@ -229,25 +249,88 @@ static WallTime rung_due(const Case *c, const Step *wanted)
         return due;
 }
 
+/* Those whom the route informs have nothing to do with the owner. */
+static size_t informed_count(const Case *c)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < c->step_count; i++)
+                count += c->steps[i].why == RECIPIENT_INFORM;
+        return count;
+}
+
+static void informed_keep(const LadderScene *scene, const Case *c, StepList *list)
+{
+        for (size_t i = 0; i < c->step_count; i++)
+                if (c->steps[i].why == RECIPIENT_INFORM && !is_owner(scene, c->steps[i].recipient) &&
+                    list->count < STEPS_MAX)
+                        list->steps[list->count++] = c->steps[i];
+}
+
+static bool is_about_the_owner(const Step *s)
+{
+        return s->message != MESSAGE_ALERT && (s->why != RECIPIENT_OWNER || s->message == MESSAGE_HELP_TOLD);
+}
+
+static void steps_give_notice(const LadderScene *scene, StepList *list, WallTime told_at)
+{
+        WallTime notice = delay_from(scene, scene->policy->least_notice, told_at);
+        for (size_t i = 0; i < list->count; i++)
+                if (is_about_the_owner(&list->steps[i]))
+                        step_not_before(scene, &list->steps[i], notice);
+}
+
+static WallTime help_asked_at(const StepList *list, uint8_t rung)
+{
+        WallTime asked = WALL_NEVER;
+        for (size_t i = 0; i < list->count; i++)
+                if (list->steps[i].rung == rung && list->steps[i].message == MESSAGE_HELP_NEEDED)
+                        asked = wall_earlier(asked, list->steps[i].due_at);
+        return asked;
+}
+
+/* Times have moved: the owner still does not hear of help before it was asked for. */
+static void steps_order_help(const LadderScene *scene, StepList *list)
+{
+        for (size_t i = 0; i < list->count; i++) {
+                Step *s = &list->steps[i];
+                WallTime asked = s->message == MESSAGE_HELP_TOLD ? help_asked_at(list, s->rung) : WALL_NEVER;
+                if (asked.us != WALL_NEVER.us)
+                        step_not_before(scene, s, asked);
+        }
+}
+
+/* A waiting rung for its new reader, not before the time that a repeat or a pause has given it. */
+static void step_carry(const LadderScene *scene, const Case *c, Step *s, uint16_t occurrence)
+{
+        s->occurrence = occurrence;
+        s->again_at = WALL_NONE;
+        if (occurrence > 0)
+                step_not_before(scene, s, rung_due(c, s));
+        if (wall_is_set(c->paused_until))
+                step_not_before(scene, s, c->paused_until);
+}
+
 StepList ladder_retarget(const LadderScene *scene, const Case *c, bool with_alert, Arena *arena)
 {
         StepList fresh = ladder_plan(scene, arena);
-        StepList kept = { arena_array(arena, Step, fresh.count + 1), 0 };
+        StepList kept = { arena_array(arena, Step, fresh.count + informed_count(c) + 1), 0 };
         for (size_t i = 0; i < fresh.count; i++) {
                 Step s = fresh.steps[i];
                 bool is_alert = s.message == MESSAGE_ALERT && s.why == RECIPIENT_OWNER;
                 uint16_t occurrence = 0;
-                if (is_alert ? !with_alert : !rung_waits(c, &s, &occurrence))
+                if (s.why == RECIPIENT_INFORM || (is_alert ? !with_alert : !rung_waits(c, &s, &occurrence)))
                         continue;
-                s.occurrence = occurrence;
                 if (is_alert)
                         s.due_at = scene->now;
-                else if (occurrence > 0)
-                        step_not_before(scene, &s, rung_due(c, &s));
-                if (!is_alert && wall_is_set(c->paused_until))
-                        step_not_before(scene, &s, c->paused_until);
+                else
+                        step_carry(scene, c, &s, occurrence);
                 kept.steps[kept.count++] = s;
         }
+        informed_keep(scene, c, &kept);
+        if (!with_alert) /* who claims it knows of it since now */
+                steps_give_notice(scene, &kept, scene->now);
+        steps_order_help(scene, &kept);
+        steps_repeat(scene, &kept);
         return kept;
 }
 
@@ -263,12 +346,8 @@ StepList ladder_pause(const LadderScene *scene, const Case *c, WallTime until, A
         for (size_t i = 0; i < list.count; i++)
                 if (list.steps[i].message != MESSAGE_ALERT)
                         step_not_before(scene, &list.steps[i], until);
+        steps_order_help(scene, &list);
         return list;
-}
-
-static bool is_about_the_owner(const Step *s)
-{
-        return s->message != MESSAGE_ALERT && (s->why != RECIPIENT_OWNER || s->message == MESSAGE_HELP_TOLD);
 }
 
 /* The lowest rung that tells somebody else, now. */
@@ -283,29 +362,14 @@ static void steps_hurry(const LadderScene *scene, StepList *list)
                         list->steps[i].due_at = wall_earlier(list->steps[i].due_at, scene->now);
 }
 
-static void steps_repeat(const LadderScene *scene, StepList *list)
-{
-        for (size_t i = 0; i < list->count; i++) {
-                Step *s = &list->steps[i];
-                const Rung *rung = s->rung < scene->policy->rung_count ? &scene->policy->ladder[s->rung] : NULL;
-                if (!rung || !rung->repeats || s->message != rung->message || s->due_at.us > scene->now.us)
-                        continue;
-                WallTime next = delay_from(scene, rung->repeat, scene->now);
-                s->again_at = reader_time(scene, s->recipient, rung->any_time, next);
-        }
-}
-
 StepList ladder_refit(const LadderScene *scene, const Case *c, AlertState alert, WallTime told_at, Arena *arena)
 {
         StepList list = steps_copy(c, arena);
-        if (alert == ALERT_ACCEPTED) {
-                WallTime notice = delay_from(scene, scene->policy->least_notice, told_at);
-                for (size_t i = 0; i < list.count; i++)
-                        if (is_about_the_owner(&list.steps[i]))
-                                step_not_before(scene, &list.steps[i], notice);
-        } else if (alert == ALERT_GIVEN_UP && c->level == 0) {
+        if (alert == ALERT_ACCEPTED)
+                steps_give_notice(scene, &list, told_at);
+        else if (alert == ALERT_GIVEN_UP && c->level == 0)
                 steps_hurry(scene, &list);
-        }
+        steps_order_help(scene, &list);
         steps_repeat(scene, &list);
         return list;
 }
