@@ -1,0 +1,80 @@
+/* inside.h - a request on its way, and the verbs that answer it. */
+#pragma once
+
+#include "ctl/control.h"
+#include "turn/turn.h"
+
+enum { ARGS_MAX = 64 };
+
+typedef struct Request Request;
+
+typedef struct Verb {
+        const char *name;
+        const char *usage;
+        const char *help; /* one line */
+        size_t words; /* that the verb consists of: "map test" has 2 */
+        size_t operands_min, operands_max;
+        const char *options; /* names, space separated; a trailing '=' takes a value: "open limit=" */
+        void (*start)(Request *q); /* on the loop; ends with request_end(), now or later ... */
+        void (*ask)(Request *q, Turn *turn, WallTime now); /* ... or this, on the turn thread; ended by the caller */
+} Verb;
+
+extern const Verb VERBS[];
+extern const size_t VERB_COUNT;
+
+struct Request {
+        Control *control;
+        Service *service;
+        Request *next;
+        int fd;
+        struct sd_event_source *io, *timer;
+        Arena *arena;
+        Buffer in;
+        const Verb *verb;
+        Text operands[ARGS_MAX];
+        size_t operand_count;
+        struct {
+                Text name, value;
+        } options[ARGS_MAX];
+        size_t option_count;
+        Text input; /* bytes of a file that the tool read for us */
+        int exit;
+        Buffer text; /* for people */
+        Buffer data; /* JSON; empty: null */
+        JsonWriter json; /* writes to data */
+        bool is_waiting; /* for a turn or a send: must not be freed */
+        bool is_gone; /* the peer has hung up meanwhile */
+        Act act;
+};
+
+void request_end(Request *q);
+void request_fail(Request *q, int exit_code, const char *format, ...) PRINTF_LIKE(3, 4);
+Text request_option(const Request *q, const char *name); /* absent if it was not given; "" for one without a value */
+bool request_number(Request *q, Text text, int64_t *ret); /* a positive number, or fails the request */
+
+/* text.c: for people and for programs */
+void time_put(Buffer *b, WallTime t); /* "2026-11-22 17:05Z", "-" if unset */
+void pad_put(Buffer *b, Text text, size_t width);
+void case_put_json(JsonWriter *w, const Case *c);
+void case_put_line(Buffer *b, const Case *c, WallTime now);
+void case_put_lines(Buffer *b, const Case *c, WallTime now);
+void event_put(Buffer *b, JsonWriter *w, int32_t sequence, const CaseEvent *event);
+void delivery_put(Buffer *b, JsonWriter *w, const DeliveryRow *row);
+
+/* the verbs */
+void verb_status(Request *q);
+void verb_reload(Request *q);
+void verb_map_test(Request *q);
+void verb_notify_test(Request *q);
+void verb_attempt(Request *q);
+void verb_contact(Request *q);
+void verb_claim(Request *q);
+void verb_assign(Request *q);
+void verb_close(Request *q);
+void ask_cases(Request *q, Turn *turn, WallTime now);
+void ask_case(Request *q, Turn *turn, WallTime now);
+void ask_why(Request *q, Turn *turn, WallTime now);
+void ask_when(Request *q, Turn *turn, WallTime now);
+void ask_deliveries(Request *q, Turn *turn, WallTime now);
+void ask_retry(Request *q, Turn *turn, WallTime now);
+void ask_dead_letters(Request *q, Turn *turn, WallTime now);

@@ -1,0 +1,124 @@
+/* loop_verbs.c - the verbs that the loop answers: status, reload, tests of a mapping and of a channel. */
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "inside.h"
+#include "turn/judge.h"
+
+void verb_status(Request *q)
+{
+        json_open(&q->json, '{');
+        service_status(q->service, &q->json, &q->text);
+        json_close(&q->json, '}');
+        request_end(q);
+}
+
+static void reload_answer(void *userdata, bool is_good, Text words)
+{
+        Request *q = userdata;
+        if (!is_good)
+                q->exit = EX_CONFIG;
+        json_open(&q->json, '{');
+        json_field_bool(&q->json, "loaded", is_good);
+        json_field_text(&q->json, "words", words);
+        json_close(&q->json, '}');
+        buffer_put(&q->text, words);
+        if (words.len > 0 && words.data[words.len - 1] != '\n')
+                buffer_put_char(&q->text, '\n');
+        buffer_put(&q->text, is_good ? TEXT("configuration loaded\n") : TEXT("refused: the configuration in use goes on\n"));
+        request_end(q);
+}
+
+void verb_reload(Request *q)
+{
+        q->is_waiting = true;
+        service_reload(q->service, reload_answer, q);
+}
+
+static void explained_put(Buffer *b, const JsonValue *root)
+{
+        Text reason = json_text(json_get(root, TEXT("reason")));
+        if (reason.data) {
+                buffer_putf(b, "cannot be read: " TEXT_F "\n", TEXT_ARG(reason));
+                return;
+        }
+        buffer_putf(b, "id        " TEXT_F "\nsubmitted " TEXT_F "\nfields\n", TEXT_ARG(json_text(json_get(root, TEXT("id")))),
+                    TEXT_ARG(json_text(json_get(root, TEXT("submitted_at")))));
+        for (JsonWalk walk = json_walk(json_get(root, TEXT("fields"))); json_next(&walk);) {
+                const JsonValue *value = json_get(walk.value, TEXT("value"));
+                Text text = json_text(value), why = json_text(json_get(walk.value, TEXT("why")));
+                double number;
+                buffer_put_literal(b, "    ");
+                pad_put(b, json_text(json_get(walk.value, TEXT("name"))), 20);
+                if (why.data)
+                        buffer_putf(b, "(" TEXT_F ")", TEXT_ARG(why));
+                else if (text.data)
+                        buffer_put(b, text);
+                else if (json_number(value, &number))
+                        buffer_putf(b, "%.15g", number);
+                else if (json_type(value) == JSON_BOOL)
+                        buffer_put(b, json_is_true(value) ? TEXT("yes") : TEXT("no"));
+                for (JsonWalk items = json_walk(value); json_type(value) == JSON_ARRAY && json_next(&items);)
+                        buffer_putf(b, TEXT_F "%s", TEXT_ARG(json_text(items.value)), items.left > 0 ? ", " : "");
+                buffer_put_char(b, '\n');
+        }
+        buffer_put_literal(b, "rules\n");
+        for (JsonWalk walk = json_walk(json_get(root, TEXT("rules"))); json_next(&walk);) {
+                buffer_put(b, json_is_true(json_get(walk.value, TEXT("decided"))) ? TEXT("  > ") : TEXT("    "));
+                pad_put(b, json_text(json_get(walk.value, TEXT("rule"))), 20);
+                pad_put(b, json_text(json_get(walk.value, TEXT("result"))), 8);
+                buffer_put(b, json_text(json_get(walk.value, TEXT("clause"))));
+                buffer_put_char(b, '\n');
+        }
+        buffer_putf(b, "verdict   " TEXT_F, TEXT_ARG(json_text(json_get(root, TEXT("verdict")))));
+        Text owner = json_text(json_get(root, TEXT("owner")));
+        if (owner.data)
+                buffer_putf(b, ", owner " TEXT_F, TEXT_ARG(owner));
+        if (json_is_true(json_get(root, TEXT("too_old"))))
+                buffer_put_literal(b, ", but too old to alert");
+        buffer_put_char(b, '\n');
+}
+
+void verb_map_test(Request *q)
+{
+        const Config *config = service_config(q->service);
+        const Source *source = config_source(config, q->operands[0]);
+        if (!source) {
+                request_fail(q, EX_NOINPUT, "there is no source \"" TEXT_F "\"", TEXT_ARG(q->operands[0]));
+                request_end(q);
+                return;
+        }
+        CLEANUP(judge_freep) Judge *judge = judge_new();
+        WallTime now = clock_wall();
+        Place place = { .topic = source->topic, .record_time = now };
+        const JsonValue *root;
+        judge_explain(judge, config, source, &place, q->input.data ? q->input : TEXT(""), now, &q->json);
+        if (json_read_in(q->arena, buffer_text(&q->data), &root) == JSON_FAULT_NONE)
+                explained_put(&q->text, root);
+        request_end(q);
+}
+
+static void test_answer(void *userdata, bool is_accepted, Text sent, Text answer)
+{
+        Request *q = userdata;
+        if (!is_accepted)
+                q->exit = EX_TEMPFAIL;
+        json_open(&q->json, '{');
+        json_field_bool(&q->json, "accepted", is_accepted);
+        json_field_text(&q->json, "sent", sent);
+        json_field_text(&q->json, "answer", answer);
+        json_close(&q->json, '}');
+        buffer_putf(&q->text, "sent\n" TEXT_F "\n%s: " TEXT_F "\n", TEXT_ARG(sent), is_accepted ? "accepted" : "not accepted",
+                    TEXT_ARG(answer));
+        request_end(q);
+}
+
+void verb_notify_test(Request *q)
+{
+        const char *reason;
+        q->is_waiting = true;
+        if (!service_test(q->service, q->operands[0], q->operands[1], test_answer, q, &reason)) {
+                request_fail(q, EX_NOINPUT, "%s", reason);
+                request_end(q);
+        }
+}

@@ -1,0 +1,184 @@
+/* main.c - arguments, assembly, exit codes (sysexits). */
+#include <curl/curl.h>
+#include <errno.h>
+#include <locale.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/service.h"
+#include "store/store.h"
+#include "turn/turn.h"
+
+static const char DEFAULT_CONFIG[] = "/etc/closedloop/closedloopd.conf";
+
+typedef enum Mode {
+        MODE_RUN,
+        MODE_CHECK,
+        MODE_PRINT,
+        MODE_VERSION,
+        MODE_USAGE,
+} Mode;
+
+typedef struct Arguments {
+        Mode mode;
+        const char *config;
+} Arguments;
+
+static Arguments arguments_read(int argc, char **argv)
+{
+        Arguments a = { .mode = MODE_RUN, .config = DEFAULT_CONFIG };
+        int option;
+        while ((option = getopt(argc, argv, "c:tTVh")) != -1) {
+                switch (option) {
+                case 'c':
+                        a.config = optarg;
+                        break;
+                case 't':
+                        a.mode = MODE_CHECK;
+                        break;
+                case 'T':
+                        a.mode = MODE_PRINT;
+                        break;
+                case 'V':
+                        a.mode = MODE_VERSION;
+                        break;
+                default:
+                        a.mode = MODE_USAGE;
+                        return a;
+                }
+        }
+        if (optind < argc)
+                a.mode = MODE_USAGE;
+        return a;
+}
+
+static int usage(void)
+{
+        fprintf(stderr, "usage: closedloopd [-c FILE]      run (default %s)\n"
+                        "       closedloopd -t [-c FILE]   check the configuration: every problem on standard error\n"
+                        "       closedloopd -T [-c FILE]   print the effective configuration, secrets masked\n"
+                        "       closedloopd -V             print the version\n",
+                DEFAULT_CONFIG);
+        return EX_USAGE;
+}
+
+/* Every problem on standard error, warnings too. */
+static int config_take(const char *path, Config **ret)
+{
+        CLEANUP(report_freep) Report *report = report_new();
+        int r = config_load(path, clock_wall(), report, ret);
+        Buffer b = buffer_in(report->arena);
+        report_write(report, &b);
+        Text text = buffer_text(&b);
+        fprintf(stderr, TEXT_F, TEXT_ARG(text));
+        return r < 0 ? EX_CONFIG : 0;
+}
+
+static int config_print(const Config *config)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(16 * 1024);
+        Buffer b = buffer_in(arena);
+        config_write(config, &b);
+        printf(TEXT_F, TEXT_ARG(buffer_text(&b)));
+        return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+static int exit_code_of(int error)
+{
+        switch (error) {
+        case -EUCLEAN:
+                return EX_DATAERR;
+        case -EIO:
+        case -ENOSPC:
+                return EX_IOERR;
+        case -EBUSY:
+        case -EADDRINUSE:
+                return EX_TEMPFAIL;
+        case -EPROTO:
+        case -EEXIST:
+                return EX_CONFIG;
+        default:
+                return EX_OSERR;
+        }
+}
+
+static int fail(int error, Text message)
+{
+        log_error(TEXT_F, TEXT_ARG(message));
+        return exit_code_of(error);
+}
+
+static int turn_make(const Config *config, Arena *arena, Turn **ret)
+{
+        CLEANUP(store_freep) Store *store = NULL;
+        CLEANUP(turn_freep) Turn *turn = NULL;
+        Text message = TEXT("could not open the store");
+        int r = store_open(config->sqlite_path.data, arena, &store, &message);
+        if (r >= 0)
+                r = turn_new(store, arena, &turn, &message);
+        if (r < 0)
+                return fail(r, message);
+        store = NULL; /* the turn's now */
+        message = TEXT_NONE;
+        r = turn_adopt(turn, config, clock_wall(), arena, &message);
+        if (r < 0)
+                return fail(r, message);
+        *ret = steal(turn);
+        return 0;
+}
+
+/* librdkafka's fetch buffers are used again instead of being mapped, zeroed and given back each time. */
+static void memory_tune(void)
+{
+        (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+        (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+        (void)mallopt(M_TOP_PAD, 1 << 20);
+}
+
+static int run(const char *path, Config *config)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(4096);
+        CLEANUP(service_freep) Service *service = NULL;
+        Turn *turn = NULL;
+        Text message;
+        int code = turn_make(config, arena, &turn);
+        if (code != 0)
+                return code;
+        int r = service_new(path, config, turn, arena, &service, &message);
+        if (r < 0)
+                return fail(r, message);
+        return service_run(service);
+}
+
+int main(int argc, char **argv)
+{
+        Arguments a = arguments_read(argc, argv);
+        CLEANUP(config_unrefp) Config *config = NULL;
+        if (a.mode == MODE_USAGE)
+                return usage();
+        if (a.mode == MODE_VERSION) {
+                printf("closedloopd %s\n", CLOSEDLOOP_VERSION);
+                return 0;
+        }
+        (void)umask(0077);
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* libcurl converts international domain names only then */
+        memory_tune();
+        int code = config_take(a.config, &config);
+        if (code != 0)
+                return code;
+        if (a.mode == MODE_CHECK)
+                return 0;
+        if (a.mode == MODE_PRINT)
+                return config_print(config);
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+                return EX_OSERR;
+        code = run(a.config, config);
+        curl_global_cleanup();
+        return code;
+}
