@@ -133,7 +133,10 @@ static size_t characters(Text text)
 
 const char *report_caret(Arena *arena, Text text, size_t offset)
 {
-        enum { BEFORE = 80, AFTER = 60 };
+        enum {
+                BEFORE = 80,
+                AFTER = 60
+        };
         size_t at = MIN_OF(offset, text.len);
         size_t from = at > BEFORE ? at - BEFORE : 0, until = MIN_OF(text.len, at + AFTER);
         while (is_inside_character(text, from))

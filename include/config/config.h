@@ -46,21 +46,22 @@ typedef struct Channel {
         Text name;
         ChannelType type;
         bool is_supported;
-        Text url; /* webhook, slack: the target, from the configuration or from its secret; email: smtp:// or smtps:// */
+        Text url; /* webhook, slack: the target, from the configuration or from its secret; email: smtp:// or smtps://
+                   */
         Secret url_secret;
-        Secret secret; /* webhook: whsec_ + base64 */
+        Secret secret;                /* webhook: whsec_ + base64 */
         Text from_name, from_address; /* email */
         Text user;
         Secret password;
         MailTls tls;
-        Text ca_file; /* absent: the system's */
+        Text ca_file;   /* absent: the system's */
         bool is_shared; /* a room: never a comment, a name, a reminder or an escalation */
         bool allows_private_network;
         bool allows_plain_http;
         int in_flight;
         Span timeout;
         Span patience; /* how long a temporary failure may last before the person's next channel is tried */
-        Span give_up; /* how long it is retried at all */
+        Span give_up;  /* how long it is retried at all */
 } Channel;
 
 typedef struct KafkaConfig {
@@ -68,7 +69,7 @@ typedef struct KafkaConfig {
         Text group;
         const Text *properties; /* "name=value" */
         size_t property_count;
-        Secret password; /* becomes sasl.password */
+        Secret password;   /* becomes sasl.password */
         Text dead_letters; /* topic; absent: rows only */
 } KafkaConfig;
 
@@ -99,8 +100,8 @@ typedef struct Config {
         const Channel *channels;
         size_t channel_count;
         const Mustache *templates[MESSAGE_MAX][2]; /* [1]: the shy form, for shared channels. NULL: the default */
-        const struct ConfigTree *tree; /* what was written, with the defaults: for -T and reload */
-        int references; /* atomic */
+        const struct ConfigTree *tree;             /* what was written, with the defaults: for -T and reload */
+        int references;                            /* atomic */
 } Config;
 
 /* 0, or -EINVAL after reporting; -errno for what kept a file from being read is reported as a problem too.
@@ -122,5 +123,6 @@ int config_policy_read(Arena *arena, Text text, Policy *ret) MUST_CHECK;
 /* The effective configuration in libconfig's syntax, secrets masked, for -T. */
 void config_write(const Config *config, Buffer *b);
 
-/* The keys that differ and that only a restart can change, "kafka.brokers, store.sqlite"; TEXT_NONE if there are none. */
+/* The keys that differ and that only a restart can change, "kafka.brokers, store.sqlite"; TEXT_NONE if there are none.
+ */
 Text config_restart_keys(const Config *running, const Config *next, Arena *arena);

@@ -6,10 +6,12 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 
-enum { PROBLEMS_MAX = 1000 };
+enum {
+        PROBLEMS_MAX = 1000
+};
 
 typedef struct Problem {
-        Text file; /* relative to the main file's folder */
+        Text file;     /* relative to the main file's folder */
         unsigned line; /* 0: the file as a whole */
         bool is_warning;
         Text message; /* may have further lines: the offending text and a caret, indented */
@@ -36,7 +38,9 @@ void report_put(Report *report, Text file, unsigned line, bool is_warning, const
 void report_write(Report *report, Buffer *b);
 
 /* What an operator wrote, in quotes, for a message: control characters as "?", cut to QUOTE_BYTES_MAX. */
-enum { QUOTE_BYTES_MAX = 120 };
+enum {
+        QUOTE_BYTES_MAX = 120
+};
 const char *report_quote(Arena *arena, Text text);
 
 /* Two further lines for a message, each after a line feed: the text, and a caret under the byte at offset. Long texts

@@ -1,0 +1,148 @@
+/* Channels: how people, rooms and systems are reached. */
+#include "config/loader.h"
+
+const char *nearest_channel(const Loader *l, Text name)
+{
+        Suggestion nearest = suggestion_for(name);
+        for (size_t i = 0; i < l->config->channel_count; i++)
+                suggestion_offer(&nearest, l->config->channels[i].name);
+        return suggestion_text(&nearest, l->scratch);
+}
+
+static ChannelType type_parse(Text text)
+{
+        for (ChannelType type = 0; type < CHANNEL_TYPE_MAX; type++)
+                if (text_is(text, channel_type_text(type)))
+                        return type;
+        return CHANNEL_TYPE_MAX;
+}
+
+/* The text in the tree, which -T prints, keeps only what is no secret: chat systems put their keys into the path. */
+static void url_mask(Loader *l, Setting *setting)
+{
+        setting->text = arena_textf(l->arena, TEXT_F "/***", TEXT_ARG(url_origin(setting->text)));
+}
+
+static bool url_read(Loader *l, Setting *group, Channel *channel)
+{
+        Setting *setting = setting_child(group, "url");
+        if (!setting || setting->is_bad || !secret_read(l, group, "url", &channel->url_secret))
+                return false;
+        bool is_secret = channel->url_secret.kind != SECRET_NONE;
+        Text url = is_secret ? channel->url_secret.value : setting->text;
+        const char *fault = url_fault(url, channel->allows_plain_http ? "https|http" : "https", true, l->scratch);
+        if (fault) {
+                bool is_plain = text_starts(url, TEXT("http://"));
+                setting_error(l->report, setting, "url %s%s", fault,
+                              is_plain && !channel->allows_plain_http ? "; plain_http = true allows http" : "");
+                return false;
+        }
+        channel->url = arena_text(l->arena, url);
+        if (!is_secret)
+                url_mask(l, setting);
+        return true;
+}
+
+static void webhook_read(Loader *l, Setting *group, Channel *channel)
+{
+        const Setting *secret = setting_get(group, "secret");
+        (void)url_read(l, group, channel);
+        if (!secret) {
+                if (!setting_child(group, "secret"))
+                        setting_warning(l->report, group, "without secret its messages are not signed");
+                return;
+        }
+        if (secret_read(l, group, "secret", &channel->secret) && !webhook_secret_is_good(channel->secret.value))
+                setting_error(l->report, secret, "secret must be \"whsec_\" and 24 to 64 bytes in base64");
+}
+
+static void login_read(Loader *l, Setting *group, Channel *channel)
+{
+        bool has_password = setting_child(group, "password") != NULL;
+        const Setting *user = setting_child(group, "user");
+        channel->user = setting_text(group, "user");
+        (void)secret_read(l, group, "password", &channel->password);
+        if (user && !has_password)
+                setting_error(l->report, user, "user needs a password");
+        if (has_password && !user)
+                setting_error(l->report, setting_child(group, "password"), "password needs a user");
+        if (has_password && channel->tls != MAIL_TLS_REQUIRED)
+                setting_warning(l->report, setting_child(group, "tls"),
+                                "tls = \"" TEXT_F "\" may send the password without encryption",
+                                TEXT_ARG(setting_text(group, "tls")));
+}
+
+static void email_read(Loader *l, Setting *group, Channel *channel)
+{
+        const Setting *smtp = setting_get(group, "smtp"), *from = setting_get(group, "from");
+        Text tls = setting_text(group, "tls");
+        channel->tls = text_is(tls, "none")            ? MAIL_TLS_NONE
+                       : text_is(tls, "opportunistic") ? MAIL_TLS_OPPORTUNISTIC
+                                                       : MAIL_TLS_REQUIRED;
+        const char *fault = smtp ? url_fault(smtp->text, "smtp|smtps", false, l->scratch) : NULL;
+        if (fault)
+                setting_error(l->report, smtp, "smtp %s", fault);
+        channel->url = setting_text(group, "smtp");
+        if (from && !mailbox_parse(from->text, &channel->from_name, &channel->from_address))
+                setting_error(l->report, from, "from %s is no sender; write \"Name <name@example.com>\"",
+                              quoted(l, from->text));
+        channel->from_name = arena_text(l->arena, channel->from_name);
+        channel->from_address = arena_text(l->arena, channel->from_address);
+        login_read(l, group, channel);
+}
+
+static void channel_check_name(Loader *l, const Setting *group, const Channel *channel)
+{
+        if (!name_is_id(channel->name))
+                setting_error(l->report, group, "a channel's name has no white space, ':' or ',' and at most %d bytes",
+                              NAME_BYTES_MAX);
+        if (config_channel(l->config, channel->name))
+                setting_error(l->report, group, "a channel of this name is defined already");
+}
+
+static void channel_read(Loader *l, Setting *group, Channel *channel)
+{
+        Text ca_file = setting_text(group, "ca_file");
+        *channel = (Channel){
+                .name = setting_text(group, "name"),
+                .type = type_parse(setting_text(group, "type")),
+                .is_shared = setting_flag(group, "shared"),
+                .allows_private_network = setting_flag(group, "private_network"),
+                .allows_plain_http = setting_flag(group, "plain_http"),
+                .in_flight = (int)setting_integer(group, "in_flight"),
+                .timeout = setting_span(group, "timeout"),
+                .patience = setting_span(group, "patience"),
+                .give_up = setting_span(group, "give_up"),
+                .ca_file = ca_file.data ? loader_path(l, ca_file) : TEXT_NONE,
+        };
+        channel->is_supported = channel->type != CHANNEL_TEAMS;
+        if (channel->type == CHANNEL_WEBHOOK)
+                webhook_read(l, group, channel);
+        else if (channel->type == CHANNEL_EMAIL)
+                email_read(l, group, channel);
+        else
+                (void)url_read(l, group, channel);
+        if (channel->type == CHANNEL_TEAMS)
+                setting_warning(l->report, group,
+                                "teams channels come later; until then nothing is sent through this one");
+}
+
+void load_channels(Loader *l)
+{
+        Setting *list = l->tree->sections[SECTION_CHANNEL];
+        Channel *channels = arena_array(l->arena, Channel, setting_count(list) + 1);
+        l->config->channels = channels;
+        for (Setting *group = list->first; group; group = group->next) {
+                Channel channel;
+                if (group->is_bad || !setting_get(group, "name"))
+                        continue;
+                if (!setting_get(group, "type")) {
+                        /* Known by its name at least, so that nobody is said to name a channel that is not there. */
+                        channel = (Channel){ .name = setting_text(group, "name"), .is_supported = true };
+                } else {
+                        channel_read(l, group, &channel);
+                }
+                channel_check_name(l, group, &channel);
+                channels[l->config->channel_count++] = channel;
+        }
+}
