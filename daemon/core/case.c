@@ -84,21 +84,36 @@ static bool recipient_gets_alert(const Climb *k, Text recipient)
         return false;
 }
 
-/* No further rung before the owner's alert was accepted or given up; what goes to the same reader as an alert does not
- * wait, it collapses into it. */
+/* Has the owner's alert still to be accepted or given up? Of a group: the first member's. */
+static bool alert_is_open(const Work *w, const Climb *k)
+{
+        AlertState alert = w->event->kind == EVENT_DUE ? w->event->alert : ALERT_NONE;
+        if (alert == ALERT_PENDING || alert == ALERT_ACCEPTED)
+                return alert == ALERT_PENDING;
+        for (size_t i = 0; i < k->count; i++)
+                if (is_owner_alert(&k->steps[i]))
+                        return true;
+        return false;
+}
+
+/* No further rung before that; what goes to the same reader as an alert does not wait, it collapses into it. But for
+ * the news that somebody was asked for help: nobody was yet. */
+static bool may_go(const Climb *k, const Step *s)
+{
+        return s->message == MESSAGE_ALERT ||
+               (s->message != MESSAGE_HELP_TOLD && recipient_gets_alert(k, s->recipient));
+}
+
 static void climb_choose(Work *w, Climb *k)
 {
-        bool alert_is_open = w->event->kind == EVENT_DUE && w->event->alert == ALERT_PENDING;
-        for (size_t i = 0; i < k->count; i++) {
+        bool is_open = alert_is_open(w, k);
+        for (size_t i = 0; i < k->count; i++)
                 k->is_due[i] = k->steps[i].due_at.us <= w->event->at.us;
-                alert_is_open |= is_owner_alert(&k->steps[i]);
-        }
         w->next.is_held = false;
         for (size_t i = 0; i < k->count; i++) {
-                bool may_go = !alert_is_open || k->steps[i].message == MESSAGE_ALERT ||
-                              recipient_gets_alert(k, k->steps[i].recipient);
-                k->is_decided[i] = k->is_due[i] && may_go;
-                w->next.is_held |= k->is_due[i] && !may_go;
+                bool goes = !is_open || may_go(k, &k->steps[i]);
+                k->is_decided[i] = k->is_due[i] && goes;
+                w->next.is_held |= k->is_due[i] && !goes;
         }
 }
 
@@ -245,6 +260,8 @@ static void verb_start(Work *w)
         n->last_attempt_result = n->last_attempt_channel = n->outcome = n->cause = TEXT_NONE;
         owner_change(w);
         must(n->owner.len > 0);
+        if (w->c->state != CASE_NEW)
+                (void)effect_add(w, EFFECT_DROP_QUEUED); /* of the last time: old news by now */
         effects_of_event(w);
         ladder_climb(w, e->steps, e->step_count);
 }
@@ -289,7 +306,7 @@ static void steps_replace(Work *w)
         w->next.steps = sorted;
         w->next.step_count = w->event->step_count;
         w->next.is_held = false;
-        next_arm(w);
+        w->next.due_at = w->event->step_count > 0 ? sorted[0].due_at : WALL_NONE; /* overdue: the clock decides at once */
 }
 
 static void verb_pause(Work *w)
