@@ -352,6 +352,7 @@ class Daemon:
         self.config = config
         self.listen = settings.get("metrics", {}).get("listen", "")
         self.socket = settings.get("control", {}).get("socket", "")
+        self.store = Path(settings.get("store", {}).get("sqlite", ""))
         self.log = log
         self.wrapper = list(wrapper)    # such as valgrind and its options
         self.process: Optional[subprocess.Popen] = None
@@ -453,10 +454,16 @@ class Daemon:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def store_copy(self, path: Path) -> sqlite3.Connection:
-        """A copy of the store, made by the daemon itself."""
-        path.unlink(missing_ok=True)
-        self.ctl("backup", path)
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        """A copy of the store as it lies on the disk, with its write-ahead log; only while the daemon is not running,
+        which has it for itself."""
+        assert self.process is None or self.process.poll() is not None, "the daemon is running"
+        for suffix in ("", "-wal"):
+            copy = path.with_name(path.name + suffix)
+            copy.unlink(missing_ok=True)
+            original = self.store.with_name(self.store.name + suffix)
+            if original.exists():
+                shutil.copyfile(original, copy)
+        return sqlite3.connect(path)
 
 
 # --- the independent counter
