@@ -260,10 +260,10 @@ static const JsonValue *segment_search(const Segment *segment, const JsonValue *
         return NULL;
 }
 
-const JsonValue *path_find(const Path *path, const JsonValue *root)
+const JsonValue *path_find_below(const Path *path, const JsonValue *branch)
 {
-        const JsonValue *value = root;
-        for (size_t i = 0; i < path->count && value; i++) {
+        const JsonValue *value = branch;
+        for (size_t i = 1; i < path->count && value; i++) {
                 const Segment *segment = &path->segments[i];
                 switch (segment->kind) {
                 case SEGMENT_KEY:
@@ -278,4 +278,9 @@ const JsonValue *path_find(const Path *path, const JsonValue *root)
                 }
         }
         return value;
+}
+
+const JsonValue *path_find(const Path *path, const JsonValue *root)
+{
+        return path_find_below(path, json_get(root, path->segments[0].key));
 }

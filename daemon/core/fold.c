@@ -63,6 +63,8 @@ static const struct {
         { 0x0139, 0x0148, FOLD_ODD_ADD_1 },  /* Latin Extended-A */
         { 0x014a, 0x0177, FOLD_EVEN_ADD_1 }, /* Latin Extended-A */
         { 0x0179, 0x017e, FOLD_ODD_ADD_1 },  /* Latin Extended-A */
+        { 0x01a0, 0x01a1, FOLD_EVEN_ADD_1 }, /* Vietnamese */
+        { 0x01af, 0x01b0, FOLD_ODD_ADD_1 },  /* Vietnamese */
         { 0x0391, 0x03a1, FOLD_ADD_32 },     /* Greek */
         { 0x03a3, 0x03ab, FOLD_ADD_32 },     /* Greek */
         { 0x03ac, 0x03af, FOLD_SAME },       /* Greek */
@@ -73,6 +75,7 @@ static const struct {
         { 0x0430, 0x045f, FOLD_SAME },       /* Cyrillic */
         { 0x05d0, 0x05ea, FOLD_SAME },       /* Hebrew */
         { 0x0621, 0x064a, FOLD_SAME },       /* Arabic letters */
+        { 0x1ea0, 0x1eff, FOLD_EVEN_ADD_1 }, /* Vietnamese */
         { 0x2009, 0x2027, FOLD_SAME },       /* punctuation */
         { 0x202f, 0x205e, FOLD_SAME },       /* punctuation */
         { 0x20a0, 0x20bf, FOLD_SAME },       /* currencies */

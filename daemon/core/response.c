@@ -58,13 +58,23 @@ static bool is_empty(const JsonValue *value)
         return type == JSON_NULL || (type == JSON_TEXT && text_trim(json_text(value)).len == 0);
 }
 
+static const JsonValue *path_look(Response *r, const Path *path)
+{
+        Text key = path->segments[0].key;
+        if (!text_equal(key, r->branch_key)) {
+                r->branch_key = key;
+                r->branch = json_get(r->root, key);
+        }
+        return path_find_below(path, r->branch);
+}
+
 /* The first that is there and says something. NULL: none; *ret_why is then WHY_ABSENT or WHY_NULL.
  * A list of nothing is an answer only where a list is asked for: "none of these". */
-static const JsonValue *place_find(const FieldPlace *place, FieldType type, const JsonValue *root, ValueWhy *ret_why)
+static const JsonValue *place_find(Response *r, const FieldPlace *place, FieldType type, ValueWhy *ret_why)
 {
         *ret_why = WHY_ABSENT;
         for (size_t i = 0; i < place->path_count; i++) {
-                const JsonValue *value = path_find(&place->paths[i], root);
+                const JsonValue *value = path_look(r, &place->paths[i]);
                 if (!value)
                         continue;
                 bool is_empty_list = json_type(value) == JSON_ARRAY && json_count(value) == 0;
@@ -247,7 +257,7 @@ static Value field_read(Response *r, FieldId field)
         if (!place)
                 return value_unknown(WHY_NOT_MAPPED);
         FieldType type = r->fields->fields[field].type;
-        const JsonValue *value = place_find(place, type, r->root, &why);
+        const JsonValue *value = place_find(r, place, type, &why);
         return value ? value_read(type, place, value, r->arena) : value_unknown(why);
 }
 
@@ -308,11 +318,11 @@ const Text *response_folded(Response *r, FieldId field, size_t *ret_count)
 }
 
 /* A flag is no id: every answer would have the same one, and all but the first would be taken for repeats. */
-static Text id_read(const FieldPlace *named, const JsonValue *root, Arena *arena)
+static Text id_read(Response *r, const FieldPlace *named)
 {
         ValueWhy why;
-        const JsonValue *value = place_find(named, FIELD_TYPE_TEXT, root, &why);
-        Text id = json_type(value) == JSON_BOOL ? TEXT_NONE : written_text(value, arena);
+        const JsonValue *value = place_find(r, named, FIELD_TYPE_TEXT, &why);
+        Text id = json_type(value) == JSON_BOOL ? TEXT_NONE : written_text(value, r->arena);
         return id.len <= RESPONSE_ID_BYTES_MAX ? id : TEXT_NONE;
 }
 
@@ -322,17 +332,16 @@ static Text place_id(const Place *place, Arena *arena)
                            (long long)place->offset);
 }
 
-static SubmittedNote submitted_read(const Source *source, const JsonValue *root, WallTime record_time, WallTime *ret)
+static SubmittedNote submitted_read(Response *r, WallTime *ret)
 {
         ValueWhy why;
-        const FieldPlace *named = source->place_of[FIELD_SUBMITTED];
-        const JsonValue *value = named ? place_find(named, FIELD_TYPE_TEXT, root, &why) : NULL;
-        WallTime latest = wall_add(record_time, span_times(SPAN_MINUTE, FUTURE_MINUTES_MAX));
-        *ret = record_time;
+        const FieldPlace *named = r->source->place_of[FIELD_SUBMITTED];
+        const JsonValue *value = named ? place_find(r, named, FIELD_TYPE_TEXT, &why) : NULL;
+        WallTime given, latest = wall_add(r->place.record_time, span_times(SPAN_MINUTE, FUTURE_MINUTES_MAX));
+        *ret = r->place.record_time;
         if (!value)
                 return SUBMITTED_MISSING;
-        WallTime given;
-        if (!timestamp_read(source, value, &given))
+        if (!timestamp_read(r->source, value, &given))
                 return SUBMITTED_UNREADABLE;
         if (wall_before(latest, given))
                 return SUBMITTED_IN_FUTURE;
@@ -341,26 +350,32 @@ static SubmittedNote submitted_read(const Source *source, const JsonValue *root,
 }
 
 /* Member by member: clearing 64 values would cost more than reading the few that the rules ask for. */
+static void response_begin(Response *r, const FieldTable *fields, const JsonValue *root, Arena *arena)
+{
+        r->fields = fields;
+        r->arena = arena;
+        r->root = root;
+        r->branch_key = TEXT_NONE;
+        r->branch = NULL;
+        r->folded = NULL;
+        r->read = 0;
+}
+
 ResponseFault response_read(const Source *source, const FieldTable *fields, const JsonValue *root, const Place *place,
                             Arena *arena, Response *ret)
 {
         must(wall_is_set(place->record_time));
         if (json_type(root) != JSON_OBJECT)
                 return RESPONSE_NOT_AN_OBJECT;
-        const FieldPlace *named = source->place_of[FIELD_ID];
-        Text id = named ? id_read(named, root, arena) : place_id(place, arena);
-        if (id.len == 0)
-                return RESPONSE_NO_ID;
+        response_begin(ret, fields, root, arena);
         ret->source = source;
-        ret->fields = fields;
         ret->place = *place;
-        ret->id = id;
-        ret->submitted_note = submitted_read(source, root, place->record_time, &ret->submitted);
         ret->traceparent = TEXT_NONE;
-        ret->arena = arena;
-        ret->root = root;
-        ret->folded = NULL;
-        ret->read = 0;
+        const FieldPlace *named = source->place_of[FIELD_ID];
+        ret->id = named ? id_read(ret, named) : place_id(place, arena);
+        if (ret->id.len == 0)
+                return RESPONSE_NO_ID;
+        ret->submitted_note = submitted_read(ret, &ret->submitted);
         return RESPONSE_READABLE;
 }
 
@@ -386,7 +401,8 @@ void response_keep(Response *r, Arena *arena)
         r->place.topic = arena_text(arena, r->place.topic);
         r->traceparent = arena_text(arena, r->traceparent);
         r->arena = arena;
-        r->root = NULL;
+        r->root = r->branch = NULL;
+        r->branch_key = TEXT_NONE;
         r->folded = NULL;
 }
 
@@ -429,11 +445,7 @@ void response_write_fields(Response *r, JsonWriter *w)
 
 void response_read_fields(const JsonValue *object, const FieldTable *fields, Arena *arena, Response *r)
 {
-        r->fields = fields;
-        r->arena = arena;
-        r->root = NULL;
-        r->folded = NULL;
-        r->read = 0;
+        response_begin(r, fields, NULL, arena);
         for (size_t field = 0; field < fields->count; field++) {
                 const JsonValue *value = json_get(object, fields->fields[field].name);
                 r->values[field] =

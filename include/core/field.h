@@ -93,6 +93,9 @@ typedef struct TextFault {
 int path_parse(Arena *arena, Text text, Path *ret, TextFault *reterr) MUST_CHECK;
 const JsonValue *path_find(const Path *path, const JsonValue *root); /* NULL: not there */
 
+/* The same from what the path's first part, which is always a key, has found. */
+const JsonValue *path_find_below(const Path *path, const JsonValue *branch);
+
 /* The quoted text that begins at *at with ' or ", where a doubled quote stands for itself: 'it''s'. Moves *at behind
  * it. False: it has no end. Paths and rules quote alike. */
 bool quoted_read(Arena *arena, Text text, size_t *at, Text *ret);

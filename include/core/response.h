@@ -70,7 +70,7 @@ const char *submitted_note_text(SubmittedNote note);
 typedef struct Folded Folded;
 
 typedef struct Response {
-        const Source *source; /* may be NULL once kept or read back */
+        const Source *source; /* may be NULL once read back */
         const FieldTable *fields;
         Place place;
         Text id; /* present; without one in the source: "topic/partition/offset" */
@@ -79,8 +79,10 @@ typedef struct Response {
         Text traceparent;
         Arena *arena;          /* for what reading makes: copies of numbers, lists */
         const JsonValue *root; /* NULL once kept */
-        const Folded *folded;  /* texts and lists that were searched */
-        uint64_t read;         /* bit n: values[n] has been read; the others hold nothing */
+        Text branch_key;       /* the last path's first part, and what it found: answers keep their scores together */
+        const JsonValue *branch;
+        const Folded *folded; /* texts and lists that were searched */
+        uint64_t read;        /* bit n: values[n] has been read; the others hold nothing */
         Value values[FIELDS_MAX];
 } Response;
 
