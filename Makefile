@@ -1,16 +1,18 @@
 # closedloopd. `make help` lists the targets.
 VERSION := 0.1.0
 SAN ?=
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 B := build$(if $(SAN),/$(SAN))
 
-LIBS := rdkafka libcurl libconfig libsystemd sqlite3 libpcre2-8 libical libcrypto yyjson libmicrohttpd
+LIBS := rdkafka libcurl libconfig libsystemd sqlite3 libpcre2-8 libcrypto yyjson libmicrohttpd
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum -Wvla -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Werror
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=3)
 LIB_CFLAGS = $(shell pkg-config --cflags $(LIBS))
 LIB_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lunistring -lm -lpthread
 CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) $(HARDENING) -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' \
-         -Iinclude $(LIB_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) -MMD -MP $(EXTRA_CFLAGS)
+         -Iinclude $(LIB_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 MAINS := daemon/main.c daemon/ctl/closedloopctl.c
@@ -23,24 +25,37 @@ all: $(PROGRAMS) ## build the daemon and its tool
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	@echo '  CC   $@'; $(CC) $(CFLAGS) -c -o $@ $<
 
 $(B)/libclosedloop.a: $(OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	@echo '  AR   $@'; ar rcs $@ $^
 
 $(B)/closedloopd: $(B)/daemon/main.o $(B)/libclosedloop.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 
 $(B)/closedloopctl: $(B)/daemon/ctl/closedloopctl.o $(B)/libclosedloop.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libclosedloop.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS)
+	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS)
 
-check-unit: $(UNIT_TESTS) ## the unit tests
-	@set -e; for t in $(UNIT_TESTS); do $$t; done
+tests-build: $(UNIT_TESTS) $(B)/scenario
+
+$(B)/scenario: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenario/*.c)) $(B)/libclosedloop.a
+	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+
+check: ## everything that fits in half an hour: installs what it needs, ends with "N passed, N failed"
+	@tests/deps check
+	@tests/check all
+
+check-unit: ## unit tests and scenarios; SAN=address, undefined or thread
+	@tests/check unit$(if $(SAN), SAN=$(SAN))
+
+check-system: ## the real daemon against a real Kafka; NAME=test_daemon:test_x for one
+	@tests/deps check
+	@tests/check system $(NAME)
 
 clean: ## remove what was built
 	rm -rf build
@@ -48,6 +63,8 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-.PHONY: all check-unit clean help
+-include demo.mk lint.mk install.mk bench.mk
+
+.PHONY: all check check-unit check-system tests-build clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -347,7 +347,7 @@ void service_intake_continue(Service *s)
 static void on_health(void *userdata UNUSED, KafkaHealth health, Text text)
 {
         if (health == KAFKA_OK)
-                log_notice("Kafka: " TEXT_F, TEXT_ARG(text));
+                log_notice("Kafka answers");
         else if (health != KAFKA_CONNECTING)
                 log_warning("Kafka: %s: " TEXT_F, kafka_health_text(health), TEXT_ARG(text));
 }

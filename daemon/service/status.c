@@ -5,6 +5,12 @@
 #include "base/clock.h"
 #include "inside.h"
 
+static KafkaHealth kafka_health(const Service *s)
+{
+        Text words;
+        return intake_health(s->intake, &words);
+}
+
 /* ---- figures ---------------------------------------------------------------------------------------------------- */
 
 static void counts_run(void *userdata, Turn *turn, WallTime now)
@@ -111,7 +117,7 @@ static void gauges_set(Service *s)
         intake_partitions(s->intake, lag_set, s);
         metrics_set(s->metrics, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, s->reload_failed ? 0 : 1);
         metrics_set(s->metrics, METRIC_BUILD_INFO, TEXT(CLOSEDLOOP_VERSION), TEXT_NONE, 1);
-        metrics_set(s->metrics, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, intake_health(s->intake, NULL) == KAFKA_OK);
+        metrics_set(s->metrics, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, kafka_health(s) == KAFKA_OK);
 }
 
 static void on_metrics(void *userdata, Buffer *b)
@@ -179,7 +185,7 @@ void service_notify(Service *s, const char *state)
         Lag lag = { 0 };
         intake_partitions(s->intake, lag_add, &lag);
         (void)sd_notifyf(0, "%s\nSTATUS=Kafka %s, %zu partitions, %lld answers behind; %lld cases open, %lld overdue; %zu messages on their way%s%s",
-                         state, kafka_health_text(intake_health(s->intake, NULL)), lag.partitions, (long long)lag.messages,
+                         state, kafka_health_text(kafka_health(s)), lag.partitions, (long long)lag.messages,
                          (long long)s->counts.cases[CASE_OPEN], (long long)s->counts.overdue, outbox_count(s->outbox),
                          s->store_words[0] ? "; STORE: " : "", s->store_words);
 }
