@@ -7,13 +7,13 @@
 #include "core/policy.h"
 
 typedef enum RouteOwnerKind {
-        ROUTE_OWNER_PARTY, /* a person's or a group's id */
+        ROUTE_OWNER_PARTY,     /* a person's or a group's id */
         ROUTE_OWNER_TERRITORY, /* looked up in the territories */
-        ROUTE_OWNER_FIELD, /* a field that carries the id */
+        ROUTE_OWNER_FIELD,     /* a field that carries the id */
 } RouteOwnerKind;
 
 typedef struct Route {
-        Text when_text; /* absent: always */
+        Text when_text;   /* absent: always */
         const Expr *when; /* NULL: always */
         RouteOwnerKind owner_kind;
         Text owner; /* id, or the field's name */
@@ -28,14 +28,22 @@ typedef struct RouteTable {
         size_t count; /* the last one matches always and names somebody */
 } RouteTable;
 
+enum {
+        INFORM_MAX = 64
+};
+
 typedef struct Routed {
         size_t route; /* the one that decided */
-        Party owner; /* always somebody */
-        bool is_catch_all; /* the route that matched could name nobody: a territory not in the list, an id not in the roster */
+        Party owner;  /* always somebody */
+        /* The route that matched could name nobody: a territory not in the list, an id not in the roster. */
+        bool is_catch_all;
         bool is_shadow;
-        const Text *inform; /* ids of persons and groups that exist, without the owner and without repeats */
+        /* Ids of persons and groups that exist, without the owner and without repeats; at most INFORM_MAX. */
+        const Text *inform;
         size_t inform_count;
         Text trail; /* JSON array: an object a route tried: route, result, clause, and why the owner is who it is */
 } Routed;
 
+/* Where the route that matched can name nobody, the catch-all owns, and that route still says who is informed and
+ * whether it is a shadow. at: when the roster is asked. */
 void route_resolve(const RouteTable *table, const Roster *roster, Response *r, WallTime at, Arena *arena, Routed *ret);

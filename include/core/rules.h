@@ -23,12 +23,15 @@ typedef enum RuleThen {
         THEN_MAX,
 } RuleThen;
 
+const char *rule_then_text(RuleThen then); /* "call", "thank", "note" */
+bool rule_then_parse(Text text, RuleThen *ret);
+
 typedef struct Rule {
         Text name;
         Text when_text;
         const Expr *when;
         RuleThen then;
-        Severity severity; /* of THEN_CALL */
+        Severity severity;    /* of THEN_CALL */
         const Policy *policy; /* of THEN_CALL */
         bool overrides;
 } Rule;
@@ -48,12 +51,16 @@ typedef enum VerdictKind {
         VERDICT_MAX,
 } VerdictKind;
 
-enum { RULES_MAX = 256 };
+const char *verdict_kind_text(VerdictKind kind); /* "satisfied", "call", "thank", "note", "unjudgeable" */
+
+enum {
+        RULES_MAX = 256
+};
 
 typedef struct Verdict {
         VerdictKind kind;
-        const Rule *rule; /* the one that decided; NULL if none did */
-        uint8_t truths[RULES_MAX]; /* Truth of each rule, in order */
+        const Rule *rule;          /* the one that decided; NULL if none did */
+        uint8_t truths[RULES_MAX]; /* Truth of each rule, in order; behind the last rule nothing is set */
 } Verdict;
 
 /* `overrides` first, then the most severe call, ties by order; then thank, then note. */
