@@ -1,65 +1,34 @@
-#include "notify/transport.h"
-
-#include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "notify/address.h"
+#include "inside.h"
 
 /* What libcurl does by itself would cost or block in places, hence:
- * - A socket stays in epoll between two exchanges of a connection; it leaves when it is closed, or as soon as it speaks
+ * - A socket stays in epoll between two requests of a connection; it leaves when it is closed, or as soon as it speaks
  *   although nobody waits (a peer that closes an idle connection would make the loop spin).
  * - "At once" is a deferred source, and a timer that is armed early enough is left alone: no timerfd call a request.
  * - Easy handles and header nodes are kept; bodies are not copied.
- * - libcurl ends an SMTP session with QUIT and waits for the answer, blocking all. The reading side of the socket is
- *   shut before, so that QUIT goes out and the wait ends at once.
- * - CURLOPT_QUICK_EXIT: else a timeout while a name is being resolved waits for the resolver's thread. */
+ * - CURLOPT_QUICK_EXIT: else a timeout while a name is being resolved waits for the resolver's thread.
+ * - Of mail it makes the connection only (session.c). */
 
 enum {
         ARENA_BYTES = 8 * 1024,
-        ANSWER_BODY_BYTES_MAX = 64 * 1024,
-        ANSWER_HEAD_BYTES_MAX = 64 * 1024,
-        ANSWER_HEAD_LINES_MAX = 128,
         CONNECT_MS_MAX = 5000,
-        QUIT_SECONDS = 1,
-        CONNECTIONS_KEPT_MAX = 512,
+        CONNECTIONS_KEPT_MAX = 512
 };
 
-typedef struct Socket Socket;
-struct Socket {
+typedef struct Socket {
         Transport *transport;
         sd_event_source *source;
+        Session *session;   /* whose it is; NULL: libcurl's */
         bool is_connection; /* opened by us, so we hear when it closes; else a pipe of the resolver */
         int wanted;         /* CURL_POLL_..., what libcurl waits for now */
         uint32_t events;    /* as registered; 0: not registered */
-};
-
-typedef struct Slot Slot;
-struct Slot {
-        Exchange exchange; /* first: an Exchange is its Slot */
-        Transport *transport;
-        Slot *next; /* of those that are free */
-        CURL *easy;
-        bool is_under_way;
-        bool is_set_up;
-        RequestKind kind;                    /* that the handle is set up for */
-        bool has_ca_file, allows_plain_http; /* as the handle is set up */
-        struct curl_slist headers[REQUEST_HEADERS_MAX];
-        struct curl_slist to;
-        size_t body_sent; /* of a mail */
-        MonoTime started_at;
-
-        bool was_greeted, has_status, is_cut;
-        size_t head_lines, head_bytes, body_bytes;
-        size_t body_kept, line_kept, retry_after_kept;
-        char body[ANSWER_BODY_BYTES], line[ANSWER_LINE_BYTES], retry_after[ANSWER_RETRY_BYTES];
-        char refused_address[ADDRESS_BYTES];
-        char error[CURL_ERROR_SIZE];
-};
+} Socket;
 
 struct Transport {
         sd_event *event;
@@ -68,35 +37,86 @@ struct Transport {
         CURLM *multi;
         sd_event_source *kick; /* "at once" */
         sd_event_source *timer;
-        uint64_t timer_at; /* armed for; UINT64_MAX: not armed */
-        uint64_t due_at;   /* when libcurl wants to be called; UINT64_MAX: never */
+        MonoTime timer_at; /* armed for; MONO_NEVER: not armed */
+        MonoTime due_at;   /* when libcurl wants to be called */
         Socket **sockets;  /* by descriptor */
         size_t socket_count;
         Slot *slots[EXCHANGES_MAX];
         size_t slot_count;
         Slot *free_slots;
+        Session *sessions;
         size_t connections;
 };
 
-/* --- sockets on the loop --- */
+#define MONO_NEVER ((MonoTime){ INT64_MAX })
 
-static uint64_t loop_now(const Transport *t)
+sd_event *transport_event(const Transport *t)
+{
+        return t->event;
+}
+
+MonoTime transport_clock(const Transport *t)
 {
         uint64_t now = 0;
         must(sd_event_now(t->event, CLOCK_MONOTONIC, &now) >= 0);
-        return now;
+        return (MonoTime){ (int64_t)now };
 }
 
-static void transport_drain(Transport *t);
-
-static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata)
+Session **transport_sessions(Transport *t)
 {
-        Socket *s = userdata;
-        Transport *t = s->transport;
-        if (s->wanted == CURL_POLL_NONE) {
-                s->events = 0;
-                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        return &t->sessions;
+}
+
+size_t transport_connections(const Transport *t)
+{
+        return t->connections;
+}
+
+/* --- what is done --- */
+
+void transport_finish(Slot *s, Answer *a)
+{
+        a->took = mono_since(transport_clock(s->transport), s->started_at);
+        s->is_under_way = false;
+        s->transport->done(s->transport->userdata, &s->exchange, a);
+}
+
+static void transport_drain(Transport *t)
+{
+        int left;
+        CURLMsg *m;
+        while ((m = curl_multi_info_read(t->multi, &left)) != NULL) {
+                if (m->msg != CURLMSG_DONE)
+                        continue;
+                CURLcode code = m->data.result; /* the message goes with the handle */
+                char *private = NULL;
+                must(curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private) == CURLE_OK);
+                Handle *handle = (Handle *)(void *)private;
+                handle->on_done(handle, code);
         }
+}
+
+/* --- sockets on the loop --- */
+
+/* An idle connection that speaks is over: it was closed by the other side, or says what nobody asked for. libcurl would
+ * take that for the answer to the next request, and looks at the connection only then: it shall find a dead one. */
+static int socket_end(Socket *s, int fd)
+{
+        s->events = 0;
+        int r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+        int ends[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+                (void)shutdown(fd, SHUT_RDWR);
+                return r;
+        }
+        (void)close(ends[1]);
+        (void)dup3(ends[0], fd, O_CLOEXEC);
+        (void)close(ends[0]);
+        return r;
+}
+
+static int curl_events(uint32_t events)
+{
         int mask = 0;
         if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
                 mask |= CURL_CSELECT_IN;
@@ -104,8 +124,21 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
                 mask |= CURL_CSELECT_OUT;
         if (events & (EPOLLERR | EPOLLHUP))
                 mask |= CURL_CSELECT_ERR;
+        return mask;
+}
+
+static int on_socket(sd_event_source *source UNUSED, int fd, uint32_t events, void *userdata)
+{
+        Socket *s = userdata;
+        Transport *t = s->transport;
+        if (s->session) {
+                session_ready(s->session);
+                return 0;
+        }
+        if (s->wanted == CURL_POLL_NONE)
+                return socket_end(s, fd);
         int running;
-        (void)curl_multi_socket_action(t->multi, fd, mask, &running);
+        (void)curl_multi_socket_action(t->multi, fd, curl_events(events), &running);
         transport_drain(t);
         return 0;
 }
@@ -126,6 +159,7 @@ static Socket *socket_add(Transport *t, curl_socket_t fd)
                 t->sockets = larger;
                 t->socket_count = count;
         }
+        must(t->sockets[fd] == NULL);
         Socket *s = calloc(1, sizeof(*s));
         must(s != NULL);
         s->transport = t;
@@ -143,12 +177,28 @@ static void socket_forget(Transport *t, curl_socket_t fd)
         free(s);
 }
 
-static int socket_register(Socket *s, curl_socket_t fd, uint32_t events)
+static void socket_register(Socket *s, curl_socket_t fd, uint32_t events)
 {
-        if (!s->source)
-                return sd_event_add_io(s->transport->event, &s->source, fd, events, on_socket, s);
-        int r = s->events == events ? 0 : sd_event_source_set_io_events(s->source, events);
-        return r < 0 ? r : sd_event_source_set_enabled(s->source, SD_EVENT_ON);
+        int r;
+        if (events == s->events)
+                return;
+        s->events = events;
+        if (!s->source) {
+                r = sd_event_add_io(s->transport->event, &s->source, fd, events, on_socket, s);
+        } else {
+                r = sd_event_source_set_io_events(s->source, events);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(s->source, SD_EVENT_ON);
+        }
+        must(r >= 0);
+}
+
+void transport_watch(Transport *t, int fd, Session *session, uint32_t events)
+{
+        Socket *s = socket_of(t, fd);
+        must(s != NULL);
+        s->session = session;
+        socket_register(s, fd, events);
 }
 
 static int on_curl_socket(CURL *easy UNUSED, curl_socket_t fd, int wanted, void *userdata, void *assigned UNUSED)
@@ -165,30 +215,23 @@ static int on_curl_socket(CURL *easy UNUSED, curl_socket_t fd, int wanted, void 
         if (!s)
                 s = socket_add(t, fd);
         s->wanted = wanted;
-        uint32_t events = 0;
-        if (wanted & CURL_POLL_IN)
-                events |= EPOLLIN;
-        if (wanted & CURL_POLL_OUT)
-                events |= EPOLLOUT;
-        if (events != s->events) {
-                must(socket_register(s, fd, events) >= 0);
-                s->events = events;
-        }
+        uint32_t in = wanted & CURL_POLL_IN ? EPOLLIN : 0, out = wanted & CURL_POLL_OUT ? EPOLLOUT : 0;
+        socket_register(s, fd, in | out);
         return 0;
 }
 
 static curl_socket_t on_open(void *userdata, curlsocktype purpose UNUSED, struct curl_sockaddr *address)
 {
-        Slot *s = userdata;
-        if (!s->exchange.request.allows_private_network && address_is_private(&address->addr, address->addrlen)) {
-                address_format(&address->addr, address->addrlen, s->refused_address);
+        Handle *handle = userdata;
+        if (!handle->allows_private_network && address_is_private(&address->addr, address->addrlen)) {
+                address_format(&address->addr, address->addrlen, handle->refused_address);
                 return CURL_SOCKET_BAD;
         }
         int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
         if (fd < 0)
                 return CURL_SOCKET_BAD;
-        socket_add(s->transport, fd)->is_connection = true;
-        s->transport->connections++;
+        socket_add(handle->transport, fd)->is_connection = true;
+        handle->transport->connections++;
         return fd;
 }
 
@@ -198,21 +241,32 @@ static int on_close(void *userdata, curl_socket_t fd)
         return close(fd);
 }
 
+/* Before the request goes out, also over a connection that was opened for a channel that allows more. */
+static int on_ready(void *userdata, char *address, char *own_address UNUSED, int port UNUSED, int own_port UNUSED)
+{
+        Handle *handle = userdata;
+        handle->was_greeted = true;
+        if (handle->allows_private_network || !address_text_is_private(address))
+                return CURL_PREREQFUNC_OK;
+        (void)snprintf(handle->refused_address, sizeof(handle->refused_address), "%s", address);
+        return CURL_PREREQFUNC_ABORT;
+}
+
 /* --- time --- */
 
 static void timer_arm(Transport *t)
 {
-        if (t->due_at >= t->timer_at)
+        if (!mono_before(t->due_at, t->timer_at))
                 return;
         t->timer_at = t->due_at;
-        must(sd_event_source_set_time(t->timer, t->timer_at) >= 0);
+        must(sd_event_source_set_time(t->timer, (uint64_t)t->timer_at.us) >= 0);
         must(sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT) >= 0);
 }
 
 static int on_curl_timer(CURLM *multi UNUSED, long timeout_ms, void *userdata)
 {
         Transport *t = userdata;
-        t->due_at = timeout_ms > 0 ? loop_now(t) + (uint64_t)timeout_ms * 1000 : UINT64_MAX;
+        t->due_at = timeout_ms > 0 ? mono_add(transport_clock(t), (Span){ timeout_ms * 1000 }) : MONO_NEVER;
         if (timeout_ms == 0)
                 must(sd_event_source_set_enabled(t->kick, SD_EVENT_ONESHOT) >= 0);
         timer_arm(t);
@@ -235,105 +289,42 @@ static int on_kick(sd_event_source *source UNUSED, void *userdata)
 static int on_timer(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *userdata)
 {
         Transport *t = userdata;
-        t->timer_at = UINT64_MAX;
-        if (loop_now(t) < t->due_at) {
+        t->timer_at = MONO_NEVER;
+        if (mono_before(transport_clock(t), t->due_at)) {
                 timer_arm(t);
                 return 0;
         }
-        t->due_at = UINT64_MAX;
+        t->due_at = MONO_NEVER;
         transport_turn(t);
         return 0;
 }
 
-/* --- what libcurl reads and writes --- */
+/* --- handles --- */
 
-static size_t keep(char *to, size_t kept, size_t max, const char *bytes, size_t count)
+char *chars(Arena *arena, Text text)
 {
-        size_t more = MIN_OF(count, max - kept);
-        memcpy(to + kept, bytes, more);
-        return kept + more;
+        char *copy = arena_alloc(arena, text.len + 1);
+        if (text.len > 0)
+                memcpy(copy, text.data, text.len);
+        return copy;
 }
 
-static size_t on_body(char *bytes, size_t one UNUSED, size_t count, void *userdata)
+bool is_one_line(Text text)
 {
-        Slot *s = userdata;
-        s->body_kept = keep(s->body, s->body_kept, sizeof(s->body), bytes, count);
-        s->body_bytes += count;
-        s->is_cut = s->body_bytes > ANSWER_BODY_BYTES_MAX;
-        return s->is_cut ? 0 : count;
+        for (size_t i = 0; i < text.len; i++)
+                if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0')
+                        return false;
+        return text.len > 0;
 }
 
-static void http_line(Slot *s, Text line)
+/* Not curl_easy_reset(): it forgets the size of the buffer and keeps the buffer. */
+void handle_set_up(Handle *handle)
 {
-        const Text retry_after = TEXT("retry-after:");
-        if (text_starts(line, TEXT("HTTP/"))) {
-                s->has_status = false;
-                s->retry_after_kept = 0;
-        } else if (text_trim(line).len == 0) {
-                s->has_status = true;
-        } else if (line.len > retry_after.len && strncasecmp(line.data, retry_after.data, retry_after.len) == 0) {
-                Text value = text_trim(text_from_offset(line, retry_after.len));
-                s->retry_after_kept = keep(s->retry_after, 0, sizeof(s->retry_after), value.data, value.len);
-        }
-}
-
-/* libcurl closes the session after a refusal. */
-static void mail_line(Slot *s, Text line)
-{
-        Text reply = text_trim(line);
-        s->line_kept = keep(s->line, 0, sizeof(s->line), reply.data, reply.len);
-        bool is_refusal = line.len > 3 && line.data[0] >= '4' && line.data[3] != '-';
-        curl_socket_t fd;
-        if (is_refusal && s->was_greeted && curl_easy_getinfo(s->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
-            fd != CURL_SOCKET_BAD)
-                (void)shutdown(fd, SHUT_RD);
-}
-
-static size_t on_head(char *bytes, size_t one UNUSED, size_t count, void *userdata)
-{
-        Slot *s = userdata;
-        s->head_lines++;
-        s->head_bytes += count;
-        s->is_cut = s->head_lines > ANSWER_HEAD_LINES_MAX || s->head_bytes > ANSWER_HEAD_BYTES_MAX;
-        if (s->is_cut)
-                return 0;
-        if (s->kind == REQUEST_POST)
-                http_line(s, (Text){ bytes, count });
-        else
-                mail_line(s, (Text){ bytes, count });
-        return count;
-}
-
-static size_t on_read(char *room, size_t one UNUSED, size_t count, void *userdata)
-{
-        Slot *s = userdata;
-        Text rest = text_from_offset(s->exchange.request.body, s->body_sent);
-        size_t bytes = MIN_OF(count, rest.len);
-        memcpy(room, rest.data, bytes);
-        s->body_sent += bytes;
-        return bytes;
-}
-
-/* Before the request goes out, also over a connection that was opened for a channel that allows more. */
-static int on_ready(void *userdata, char *address, char *own_address UNUSED, int port UNUSED, int own_port UNUSED)
-{
-        Slot *s = userdata;
-        s->was_greeted = true;
-        if (s->exchange.request.allows_private_network || !address_text_is_private(address))
-                return CURL_PREREQFUNC_OK;
-        (void)snprintf(s->refused_address, sizeof(s->refused_address), "%s", address);
-        return CURL_PREREQFUNC_ABORT;
-}
-
-/* --- a request --- */
-
-#define SET(easy, option, value) must(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
-
-static void slot_set_common(Slot *s)
-{
-        CURL *e = s->easy;
-        SET(e, CURLOPT_PRIVATE, s);
-        SET(e, CURLOPT_ERRORBUFFER, s->error);
+        curl_easy_cleanup(handle->easy);
+        CURL *e = handle->easy = curl_easy_init();
+        must(e != NULL);
+        SET(e, CURLOPT_PRIVATE, handle);
+        SET(e, CURLOPT_ERRORBUFFER, handle->error);
         SET(e, CURLOPT_NOSIGNAL, 1L);
         SET(e, CURLOPT_QUICK_EXIT, 1L);
         SET(e, CURLOPT_PROXY, "");
@@ -343,137 +334,40 @@ static void slot_set_common(Slot *s)
         SET(e, CURLOPT_SSL_VERIFYPEER, 1L);
         SET(e, CURLOPT_SSL_VERIFYHOST, 2L);
         SET(e, CURLOPT_BUFFERSIZE, 4096L);
-        SET(e, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
         SET(e, CURLOPT_TCP_KEEPALIVE, 1L);
         SET(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
-        SET(e, CURLOPT_OPENSOCKETDATA, s);
+        SET(e, CURLOPT_OPENSOCKETDATA, handle);
         SET(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-        SET(e, CURLOPT_CLOSESOCKETDATA, s->transport);
+        SET(e, CURLOPT_CLOSESOCKETDATA, handle->transport);
         SET(e, CURLOPT_PREREQFUNCTION, on_ready);
-        SET(e, CURLOPT_PREREQDATA, s);
-        SET(e, CURLOPT_HEADERFUNCTION, on_head);
-        SET(e, CURLOPT_HEADERDATA, s);
-        SET(e, CURLOPT_WRITEFUNCTION, on_body);
-        SET(e, CURLOPT_WRITEDATA, s);
+        SET(e, CURLOPT_PREREQDATA, handle);
 }
 
-static void slot_set_post(Slot *s)
+void handle_aim(Handle *handle, const Request *request, Arena *arena)
 {
-        SET(s->easy, CURLOPT_PROTOCOLS_STR, s->allows_plain_http ? "https,http" : "https");
-        SET(s->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-        SET(s->easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
-        SET(s->easy, CURLOPT_USERAGENT, "closedloopd/" CLOSEDLOOP_VERSION);
-        SET(s->easy, CURLOPT_POST, 1L);
-}
-
-static void slot_set_mail(Slot *s)
-{
-        SET(s->easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-        SET(s->easy, CURLOPT_UPLOAD, 1L);
-        SET(s->easy, CURLOPT_READFUNCTION, on_read);
-        SET(s->easy, CURLOPT_READDATA, s);
-}
-
-/* What stays the same from request to request is set once. */
-static void slot_set_up(Slot *s)
-{
-        const Request *r = &s->exchange.request;
-        bool has_ca_file = r->channel->ca_file.len > 0;
-        if (s->is_set_up && s->kind == r->kind && s->has_ca_file == has_ca_file &&
-            s->allows_plain_http == r->channel->allows_plain_http)
-                return;
-        curl_easy_reset(s->easy);
-        s->is_set_up = true;
-        s->kind = r->kind;
-        s->has_ca_file = has_ca_file;
-        s->allows_plain_http = r->channel->allows_plain_http;
-        slot_set_common(s);
-        if (r->kind == REQUEST_POST)
-                slot_set_post(s);
-        else
-                slot_set_mail(s);
-}
-
-/* libcurl wants char *, and reads only. */
-static char *chars(Slot *s, Text text)
-{
-        char *copy = arena_alloc(s->exchange.arena, text.len + 1);
-        if (text.len > 0)
-                memcpy(copy, text.data, text.len);
-        return copy;
-}
-
-static char *chars_or_null(Slot *s, Text text)
-{
-        return text.len > 0 ? chars(s, text) : NULL;
-}
-
-static bool is_one_line(Text text)
-{
-        for (size_t i = 0; i < text.len; i++)
-                if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0')
-                        return false;
-        return text.len > 0;
-}
-
-static struct curl_slist *slot_headers(Slot *s)
-{
-        const Request *r = &s->exchange.request;
-        must(r->header_count <= REQUEST_HEADERS_MAX);
-        for (size_t i = 0; i < r->header_count; i++) {
-                must(is_one_line(r->headers[i]));
-                s->headers[i].data = chars(s, r->headers[i]);
-                s->headers[i].next = i + 1 < r->header_count ? &s->headers[i + 1] : NULL;
-        }
-        return r->header_count > 0 ? s->headers : NULL;
-}
-
-static void slot_aim_post(Slot *s)
-{
-        const Request *r = &s->exchange.request;
-        SET(s->easy, CURLOPT_HTTPHEADER, slot_headers(s));
-        SET(s->easy, CURLOPT_POSTFIELDSIZE, (long)r->body.len);
-        SET(s->easy, CURLOPT_POSTFIELDS, r->body.data);
-}
-
-static long tls_level(MailTls tls)
-{
-        if (tls == MAIL_TLS_NONE)
-                return CURLUSESSL_NONE;
-        return tls == MAIL_TLS_OPPORTUNISTIC ? CURLUSESSL_TRY : CURLUSESSL_ALL;
-}
-
-static void slot_aim_mail(Slot *s)
-{
-        const Request *r = &s->exchange.request;
-        must(is_one_line(r->from) && is_one_line(r->to));
-        s->to = (struct curl_slist){ chars(s, r->to), NULL };
-        SET(s->easy, CURLOPT_MAIL_FROM, chars(s, r->from));
-        SET(s->easy, CURLOPT_MAIL_RCPT, &s->to);
-        SET(s->easy, CURLOPT_INFILESIZE, (long)r->body.len);
-        SET(s->easy, CURLOPT_USE_SSL, tls_level(r->channel->tls));
-        SET(s->easy, CURLOPT_USERNAME, chars_or_null(s, r->channel->user));
-        SET(s->easy, CURLOPT_PASSWORD, r->channel->user.len > 0 ? chars(s, r->channel->password.value) : NULL);
-}
-
-static void slot_aim(Slot *s)
-{
-        const Channel *channel = s->exchange.request.channel;
+        const Channel *channel = request->channel;
         long timeout_ms = (long)MAX_OF(channel->timeout.us / 1000, INT64_C(1));
-        SET(s->easy, CURLOPT_URL, chars(s, channel->url));
-        SET(s->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
-        SET(s->easy, CURLOPT_CONNECTTIMEOUT_MS, MIN_OF(timeout_ms, (long)CONNECT_MS_MAX));
+        SET(handle->easy, CURLOPT_URL, chars(arena, channel->url));
+        SET(handle->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+        SET(handle->easy, CURLOPT_CONNECTTIMEOUT_MS, MIN_OF(timeout_ms, (long)CONNECT_MS_MAX));
         if (channel->ca_file.len > 0)
-                SET(s->easy, CURLOPT_CAINFO, chars(s, channel->ca_file));
-        if (s->kind == REQUEST_POST)
-                slot_aim_post(s);
-        else
-                slot_aim_mail(s);
+                SET(handle->easy, CURLOPT_CAINFO, chars(arena, channel->ca_file));
+        handle->allows_private_network = request->allows_private_network;
+        handle->was_greeted = false;
+        handle->refused_address[0] = handle->error[0] = '\0';
 }
 
-/* --- an answer --- */
+void handle_start(Handle *handle)
+{
+        must(curl_multi_add_handle(handle->transport->multi, handle->easy) == CURLM_OK);
+}
 
-static Fault fault_of(const Slot *s, CURLcode code)
+void handle_stop(Handle *handle)
+{
+        must(curl_multi_remove_handle(handle->transport->multi, handle->easy) == CURLM_OK);
+}
+
+Fault handle_fault(const Handle *handle, CURLcode code)
 {
         switch ((int)code) {
         case CURLE_OK:
@@ -481,11 +375,11 @@ static Fault fault_of(const Slot *s, CURLcode code)
         case CURLE_URL_MALFORMAT:
                 return FAULT_URL;
         case CURLE_UNSUPPORTED_PROTOCOL: /* also for an answer that is not HTTP */
-                return s->was_greeted ? FAULT_GARBAGE : FAULT_URL;
+                return handle->was_greeted ? FAULT_GARBAGE : FAULT_URL;
         case CURLE_COULDNT_RESOLVE_HOST:
                 return FAULT_NAME;
         case CURLE_COULDNT_CONNECT:
-                return s->refused_address[0] ? FAULT_PRIVATE : FAULT_CONNECT;
+                return handle->refused_address[0] ? FAULT_PRIVATE : FAULT_CONNECT;
         case CURLE_ABORTED_BY_CALLBACK:
                 return FAULT_PRIVATE;
         case CURLE_OPERATION_TIMEDOUT:
@@ -512,65 +406,15 @@ static Fault fault_of(const Slot *s, CURLcode code)
         }
 }
 
-static Text slot_reason(Slot *s, Fault fault, CURLcode code)
+Text handle_reason(const Handle *handle, Fault fault, CURLcode code, Arena *arena)
 {
         long number = 0;
         if (fault == FAULT_PRIVATE)
-                return arena_text(s->exchange.arena, text_from(s->refused_address));
-        if (fault == FAULT_CONNECT && curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &number) == CURLE_OK && number > 0)
-                return arena_text(s->exchange.arena, text_from(strerrordesc_np((int)number)));
-        Text said = text_from(s->error[0] ? s->error : curl_easy_strerror(code));
-        said.len = MIN_OF(said.len, (size_t)ANSWER_REASON_BYTES);
-        return arena_text(s->exchange.arena, said);
-}
-
-/* A status that came whole counts, whatever became of the connection afterwards: to send once more what was taken over
- * would be worse than to do without the rest of the answer. */
-static void answer_status(const Slot *s, Answer *a)
-{
-        long status = 0;
-        (void)curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (s->kind == REQUEST_POST && s->has_status && status >= 200) {
-                a->status = (int)status;
-                a->fault = FAULT_NONE;
-        }
-        bool is_reply = a->fault == FAULT_LOST || a->fault == FAULT_GARBAGE || a->fault == FAULT_OTHER;
-        if (s->kind == REQUEST_MAIL && (a->fault == FAULT_NONE || status >= 400)) {
-                a->status = (int)status;
-                a->fault = is_reply ? FAULT_NONE : a->fault;
-        }
-}
-
-static Answer slot_answer(Slot *s, CURLcode code)
-{
-        Answer a = { .fault = fault_of(s, code) };
-        a.reason = a.fault == FAULT_NONE ? TEXT_NONE : slot_reason(s, a.fault, code);
-        a.was_greeted = s->was_greeted;
-        a.took = (Span){ (int64_t)loop_now(s->transport) - s->started_at.us };
-        a.body = (Text){ s->body, s->body_kept };
-        a.line = (Text){ s->line, s->line_kept };
-        if (s->retry_after_kept > 0)
-                a.retry_after = (Text){ s->retry_after, s->retry_after_kept };
-        answer_status(s, &a);
-        return a;
-}
-
-static void transport_drain(Transport *t)
-{
-        int left;
-        CURLMsg *m;
-        while ((m = curl_multi_info_read(t->multi, &left)) != NULL) {
-                if (m->msg != CURLMSG_DONE)
-                        continue;
-                CURLcode code = m->data.result;
-                char *private = NULL;
-                must(curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &private) == CURLE_OK);
-                Slot *s = (Slot *)(void *)private;
-                Answer answer = slot_answer(s, code);
-                must(curl_multi_remove_handle(t->multi, s->easy) == CURLM_OK);
-                s->is_under_way = false;
-                t->done(t->userdata, &s->exchange, &answer);
-        }
+                return arena_text(arena, text_from(handle->refused_address));
+        if (fault == FAULT_CONNECT && curl_easy_getinfo(handle->easy, CURLINFO_OS_ERRNO, &number) == CURLE_OK &&
+            number > 0)
+                return arena_text(arena, text_from(strerrordesc_np((int)number)));
+        return arena_text(arena, text_from(handle->error[0] ? handle->error : curl_easy_strerror(code)));
 }
 
 /* --- exchanges --- */
@@ -579,10 +423,10 @@ static Slot *slot_new(Transport *t)
 {
         Slot *s = calloc(1, sizeof(*s));
         must(s != NULL);
-        s->easy = curl_easy_init();
-        must(s->easy != NULL);
         s->transport = t;
         s->exchange.arena = arena_new(ARENA_BYTES);
+        s->post.slot = s;
+        s->post.handle.transport = t;
         t->slots[t->slot_count++] = s;
         return s;
 }
@@ -600,15 +444,12 @@ Exchange *transport_open(Transport *t)
 void transport_start(Transport *t, Exchange *x)
 {
         Slot *s = (Slot *)(void *)x;
-        slot_set_up(s);
-        slot_aim(s);
-        s->was_greeted = s->has_status = s->is_cut = false;
-        s->head_lines = s->head_bytes = s->body_bytes = s->body_sent = 0;
-        s->body_kept = s->line_kept = s->retry_after_kept = 0;
-        s->refused_address[0] = s->error[0] = '\0';
-        s->started_at = (MonoTime){ (int64_t)loop_now(t) };
+        s->started_at = transport_clock(t);
         s->is_under_way = true;
-        must(curl_multi_add_handle(t->multi, s->easy) == CURLM_OK);
+        if (x->request.kind == REQUEST_POST)
+                post_start(&s->post);
+        else
+                session_start(t, s);
 }
 
 void transport_close(Transport *t, Exchange *x)
@@ -622,10 +463,7 @@ void transport_close(Transport *t, Exchange *x)
         t->free_slots = s;
 }
 
-size_t transport_connections(const Transport *t)
-{
-        return t->connections;
-}
+/* --- all of it --- */
 
 static int transport_listen(Transport *t)
 {
@@ -650,17 +488,15 @@ static void multi_set_up(Transport *t)
 
 int transport_new(sd_event *event, ExchangeDone done, void *userdata, Transport **ret)
 {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-                return -ENOMEM;
         CLEANUP(transport_freep) Transport *t = calloc(1, sizeof(*t));
         must(t != NULL);
+        must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
         t->event = sd_event_ref(event);
         t->done = done;
         t->userdata = userdata;
-        t->timer_at = t->due_at = UINT64_MAX;
+        t->timer_at = t->due_at = MONO_NEVER;
         t->multi = curl_multi_init();
-        if (!t->multi)
-                return -ENOMEM;
+        must(t->multi != NULL);
         int r = transport_listen(t);
         if (r < 0)
                 return r;
@@ -673,9 +509,9 @@ static void slots_free(Transport *t)
 {
         for (size_t i = 0; i < t->slot_count; i++) {
                 Slot *s = t->slots[i];
-                if (s->is_under_way)
-                        (void)curl_multi_remove_handle(t->multi, s->easy);
-                curl_easy_cleanup(s->easy);
+                if (s->is_under_way && s->exchange.request.kind == REQUEST_POST)
+                        post_stop(&s->post);
+                curl_easy_cleanup(s->post.handle.easy);
                 (void)arena_free(s->exchange.arena);
                 free(s);
         }
@@ -685,9 +521,8 @@ Transport *transport_free(Transport *t)
 {
         if (!t)
                 return NULL;
-        for (size_t fd = 0; fd < t->socket_count; fd++)
-                if (t->sockets[fd] && t->sockets[fd]->is_connection)
-                        (void)shutdown((int)fd, SHUT_RD);
+        while (t->sessions)
+                (void)session_free(t->sessions);
         slots_free(t);
         (void)curl_multi_cleanup(t->multi);
         for (size_t fd = 0; fd < t->socket_count; fd++)
