@@ -3,7 +3,7 @@
 #include "inside.h"
 
 /* How long a topic may have no partitions, once a broker has answered, before that is worth a word. */
-static const Span topic_grace = { 2 * INT64_C(1000000) };
+static const Span topic_grace = { 500000 };
 
 const char *kafka_health_text(KafkaHealth health)
 {

@@ -9,6 +9,7 @@ enum {
         REPORTS_PER_TURN = 100,
         TICK_FIRST_US = 5000, /* doubled each time: the first metadata is noticed soon after it has come */
         TICK_US = 1000000,
+        TICK_ACCURACY_US = 1000, /* the loop's own would be a quarter of a second */
 };
 
 MonoTime intake_now(const Intake *intake)
@@ -332,8 +333,8 @@ static int loop_join(Intake *intake)
         if (r >= 0)
                 r = sd_event_source_set_enabled(intake->again_source, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time_relative(intake->event, &intake->tick_source, CLOCK_MONOTONIC, TICK_FIRST_US, 0,
-                                               tick_ready, intake);
+                r = sd_event_add_time_relative(intake->event, &intake->tick_source, CLOCK_MONOTONIC, TICK_FIRST_US,
+                                               TICK_ACCURACY_US, tick_ready, intake);
         return r < 0 ? r : 0;
 }
 
