@@ -1,4 +1,6 @@
 /* Channels: how people, rooms and systems are reached. */
+#include <stdlib.h>
+
 #include "config/loader.h"
 
 const char *nearest_channel(const Loader *l, Text name)
@@ -96,8 +98,6 @@ static void channel_check_name(Loader *l, const Setting *group, const Channel *c
         if (!name_is_id(channel->name))
                 setting_error(l->report, group, "a channel's name has no white space, ':' or ',' and at most %d bytes",
                               NAME_BYTES_MAX);
-        if (config_channel(l->config, channel->name))
-                setting_error(l->report, group, "a channel of this name is defined already");
 }
 
 static void channel_read(Loader *l, Setting *group, Channel *channel)
@@ -127,15 +127,41 @@ static void channel_read(Loader *l, Setting *group, Channel *channel)
                                 "teams channels come later; until then nothing is sent through this one");
 }
 
+static int channel_order(const void *left, const void *right)
+{
+        const Channel *const *a = left, *const *b = right;
+        int order = text_compare((*a)->name, (*b)->name);
+        return order != 0 ? order : (*a > *b) - (*a < *b);
+}
+
+/* Of one name, the later is reported. */
+static void channels_sort(Loader *l, const Setting **settings)
+{
+        Config *config = l->config;
+        const Channel **sorted = arena_array(l->arena, const Channel *, config->channel_count + 1);
+        for (size_t i = 0; i < config->channel_count; i++)
+                sorted[i] = &config->channels[i];
+        qsort(sorted, config->channel_count, sizeof(const Channel *), channel_order);
+        config->channels_by_name = sorted;
+        for (size_t i = 1; i < config->channel_count; i++)
+                if (text_equal(sorted[i - 1]->name, sorted[i]->name))
+                        setting_error(l->report, settings[sorted[i] - config->channels],
+                                      "a channel of this name is defined already");
+}
+
 void load_channels(Loader *l)
 {
         Setting *list = l->tree->sections[SECTION_CHANNEL];
-        Channel *channels = arena_array(l->arena, Channel, setting_count(list) + 1);
+        size_t count = setting_count(list);
+        Channel *channels = arena_array(l->arena, Channel, count + 1);
+        const Setting **settings = arena_array(l->scratch, const Setting *, count + 1);
         l->config->channels = channels;
         for (Setting *group = list->first; group; group = group->next) {
                 Channel channel;
-                if (group->is_bad || !setting_get(group, "name"))
+                if (group->is_bad || !setting_get(group, "name")) {
+                        l->is_incomplete[SECTION_CHANNEL] = true;
                         continue;
+                }
                 if (!setting_get(group, "type")) {
                         /* Known by its name at least, so that nobody is said to name a channel that is not there. */
                         channel = (Channel){ .name = setting_text(group, "name"), .is_supported = true };
@@ -143,6 +169,8 @@ void load_channels(Loader *l)
                         channel_read(l, group, &channel);
                 }
                 channel_check_name(l, group, &channel);
+                settings[l->config->channel_count] = group;
                 channels[l->config->channel_count++] = channel;
         }
+        channels_sort(l, settings);
 }

@@ -69,7 +69,7 @@ static void collect_territories(Check *c)
                         continue;
                 party_must_be_reached(c, t->owner,
                                       arena_textf(l->scratch, "territory %s is theirs", quoted(l, t->pattern)).data);
-                if (in_force && !party_owns(c, t->owner))
+                if (in_force && !party_owns(c, t->owner) && !l->people_are_incomplete)
                         report_warning(l->report, l->territory_origins[i].file, l->territory_origins[i].line,
                                        "in territory %s: owner %s is not there today; its cases go to the last route's "
                                        "owner",

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "config/loader.h"
 
@@ -37,12 +38,18 @@ Config *config_unref(Config *config)
         return NULL;
 }
 
+static int channel_compare(const void *name, const void *channel)
+{
+        const Text *left = name;
+        const Channel *const *right = channel;
+        return text_compare(*left, (*right)->name);
+}
+
 const Channel *config_channel(const Config *config, Text name)
 {
-        for (size_t i = 0; i < config->channel_count; i++)
-                if (text_equal(config->channels[i].name, name))
-                        return &config->channels[i];
-        return NULL;
+        const Channel **found = bsearch(&name, config->channels_by_name, config->channel_count, sizeof(const Channel *),
+                                        channel_compare);
+        return found ? *found : NULL;
 }
 
 const Policy *config_policy(const Config *config, Text name)

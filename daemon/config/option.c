@@ -26,7 +26,8 @@ static bool is_element(const Setting *s)
 static unsigned element_number(const Setting *element)
 {
         unsigned number = 1;
-        for (const Setting *s = element->parent ? element->parent->first : NULL; s && s != element; s = s->next)
+        bool is_in_list = element->parent && element->parent->type == SETTING_LIST;
+        for (const Setting *s = is_in_list ? element->parent->first : element; s != element; s = s->next)
                 number++;
         return number;
 }
@@ -82,14 +83,14 @@ void setting_warning(Report *report, const Setting *setting, const char *format,
 }
 
 /* "attempt.at_most": from the nearest group that the context names. */
-static Text key_text(Arena *arena, const Setting *setting)
+Text setting_key(Arena *arena, const Setting *setting)
 {
         const Setting *parent = setting->parent;
         if (!setting->name.data)
-                return parent ? key_text(arena, parent) : TEXT("the file");
+                return parent ? setting_key(arena, parent) : TEXT("the file");
         if (!parent || is_element(parent) || !parent->parent)
                 return setting->name;
-        return arena_textf(arena, TEXT_F "." TEXT_F, TEXT_ARG(key_text(arena, parent)), TEXT_ARG(setting->name));
+        return arena_textf(arena, TEXT_F "." TEXT_F, TEXT_ARG(setting_key(arena, parent)), TEXT_ARG(setting->name));
 }
 
 /* "a|b|c" as "a", "b" or "c". */
@@ -118,7 +119,7 @@ typedef struct Check {
                 setting_error((c)->report, (setting), __VA_ARGS__); \
         } while (0)
 
-#define KEY(c, setting) TEXT_ARG(key_text((c)->report->arena, (setting)))
+#define KEY(c, setting) TEXT_ARG(setting_key((c)->report->arena, (setting)))
 
 static void check_type(Check *c, Setting *s, const char *allowed)
 {
@@ -455,7 +456,7 @@ static void report_unknown(Check *c, Setting *s, const char *path)
                 suggestion_offer(&nearest, row_name(&OPTIONS[i], path));
         for (Section i = 0; i < SECTION_MAX && path[0] == '\0'; i++)
                 suggestion_offer(&nearest, text_from(SECTIONS[i].many));
-        bad(c, s, "unknown key %s%s", report_quote(arena, key_text(arena, s)),
+        bad(c, s, "unknown key %s%s", report_quote(arena, setting_key(arena, s)),
             hint ? hint : suggestion_text(&nearest, arena));
 }
 
@@ -501,6 +502,13 @@ static void add_default(Check *c, Setting *group, const Option *o, Text name)
         check_value(c, child);
 }
 
+static void report_missing(Check *c, Setting *group, Text name, const char *sentence)
+{
+        const Setting key = { .name = name, .parent = group };
+        setting_error(c->report, group, "key \"" TEXT_F "\" is missing (%s)",
+                      TEXT_ARG(setting_key(c->report->arena, &key)), sentence);
+}
+
 static void check_missing(Check *c, Setting *group, const char *path)
 {
         for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -513,8 +521,7 @@ static void check_missing(Check *c, Setting *group, const char *path)
                 if (o->fallback)
                         add_default(c, group, o, name);
                 else if (o->is_required)
-                        setting_error(c->report, group, "key \"" TEXT_F "\" is missing (%s)", TEXT_ARG(name),
-                                      o->sentence);
+                        report_missing(c, group, name, o->sentence);
         }
 }
 

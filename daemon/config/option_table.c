@@ -26,7 +26,8 @@ const Option OPTIONS[] = {
           .sentence = "the topic from which acts of other systems are read" },
 
         { "store", OPTION_GROUP, .fallback = "{}", .needs_restart = true, .sentence = "where state is kept" },
-        { "store.sqlite", OPTION_TEXT, .needs_restart = true, .sentence = "the database file" },
+        { "store.sqlite", OPTION_TEXT, .needs_restart = true,
+          .sentence = "the database file; without it /var/lib/closedloop/closedloop.db" },
         { "store.postgresql", OPTION_TEXT, .needs_restart = true,
           .sentence = "the connection string of a PostgreSQL database, without its password" },
         { "store.password", OPTION_SECRET, .needs_restart = true,

@@ -41,7 +41,8 @@ static bool rung_read(Arena *arena, Report *report, const Setting *group, Rung *
                 .repeats = setting_get(group, "repeat") != NULL,
                 .repeat = setting_delay(group, "repeat"),
         };
-        bool is_good = rung_recipients(arena, report, group, &rung);
+        const Setting *repeat = setting_child(group, "repeat");
+        bool is_good = rung_recipients(arena, report, group, &rung) && !(repeat && repeat->is_bad);
         is_good &= message_parse(setting_text(group, "message"), &rung.message);
         *ret = rung;
         return is_good;
@@ -157,8 +158,10 @@ void load_policies(Loader *l)
         l->config->policies = policies;
         for (Setting *group = list->first; group; group = group->next) {
                 Policy policy;
-                if (group->is_bad || !setting_get(group, "name"))
+                if (group->is_bad || !setting_get(group, "name")) {
+                        l->is_incomplete[SECTION_POLICY] = true;
                         continue;
+                }
                 /* One that has an error is known by its name all the same, but has no ladder to check. */
                 if (!policy_read(l->arena, l->report, group, &policy))
                         policy.rung_count = 0;

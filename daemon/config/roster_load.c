@@ -33,8 +33,9 @@ static void row_error(Row *row, const char *format, ...)
         Text message = arena_textv(l->scratch, format, args);
         va_end(args);
         row->is_good = false;
-        report_error(l->report, row->origin.file, row->origin.line, "in %s %s: " TEXT_F, row->noun, quoted(l, row->id),
-                     TEXT_ARG(message));
+        const char *context =
+                text_is_empty(row->id) ? "" : arena_textf(l->scratch, "in %s %s: ", row->noun, quoted(l, row->id)).data;
+        report_error(l->report, row->origin.file, row->origin.line, "%s" TEXT_F, context, TEXT_ARG(message));
 }
 
 static Row row_begin(Loader *l, const CsvTable *table, size_t index, const char *noun, const CsvColumn *columns)
@@ -175,10 +176,10 @@ bool roster_knows_person(const Loader *l, Text id)
         return first < l->config->roster.person_count && text_equal(l->config->roster.persons[first].id, id);
 }
 
-const char *nearest_party(const Loader *l, Text name)
+const char *nearest_party(const Loader *l, Text name, bool is_group)
 {
         Suggestion nearest = suggestion_for(name);
-        for (size_t i = 0; i < l->config->roster.person_count; i++)
+        for (size_t i = 0; i < l->config->roster.person_count && !is_group; i++)
                 suggestion_offer(&nearest, l->config->roster.persons[i].id);
         for (size_t i = 0; i < l->config->roster.group_count; i++)
                 suggestion_offer(&nearest, l->config->roster.groups[i].id);
@@ -341,7 +342,7 @@ static void party_check(Loader *l, Origin at, const char *noun, Text id, const c
         if (!named.data || party_is_known(l, named))
                 return;
         report_error(l->report, at.file, at.line, "in %s %s: %s %s is nobody in people.csv or groups.csv%s", noun,
-                     quoted(l, id), column, quoted(l, named), nearest_party(l, named));
+                     quoted(l, id), column, quoted(l, named), nearest_party(l, named, false));
 }
 
 static void persons_check(Loader *l)
@@ -392,7 +393,7 @@ static void group_member(Row *row, GroupRow *group)
                         row_error(row, "member %s stands in it twice", quoted(row->l, member));
         if (!roster_knows_person(row->l, member) && !row->l->people_are_incomplete)
                 row_error(row, "member %s is nobody in people.csv%s", quoted(row->l, member),
-                          nearest_party(row->l, member));
+                          nearest_party(row->l, member, false));
         group->members =
                 arena_grow(row->l->arena, group->members, group->group.member_count, &group->capacity, sizeof(Text));
         group->members[group->group.member_count++] = member;
@@ -525,7 +526,7 @@ static Territory territory_read(Row *row)
                 row_error(row, "owner is empty");
         else if (t.owner.data && !party_is_known(l, t.owner))
                 row_error(row, "owner %s is nobody in people.csv or groups.csv%s", quoted(l, t.owner),
-                          nearest_party(l, t.owner));
+                          nearest_party(l, t.owner, false));
         row_dates(row, TERRITORY_FROM, TERRITORY_UNTIL, owner_zone(l, t.owner), &t.from, &t.until);
         return t;
 }

@@ -57,7 +57,7 @@ bool loader_recipient(Loader *l, const Setting *where, Recipient *recipient)
         setting_error(l->report, where, TEXT_F ": %s is %s%s", TEXT_ARG(where->name), quoted(l, name),
                       recipient->kind == RECIPIENT_GROUP ? "no group in groups.csv"
                                                          : "nobody in people.csv or groups.csv",
-                      nearest_party(l, name));
+                      nearest_party(l, name, recipient->kind == RECIPIENT_GROUP));
         return false;
 }
 
@@ -115,14 +115,11 @@ static void route_read(Loader *l, const Setting *group, Route *ret)
         const Setting *when = setting_get(group, "when");
         Route route = { .is_shadow = text_is(setting_text(group, "mode"), "shadow") };
         if (when) {
-                FieldRange ranges[FIELDS_MAX];
-                loader_ranges(l, ranges);
                 route.when_text = when->text;
                 route.when = loader_expression(l, when);
-                if (route.when && loader_has_all(l, SECTION_SOURCE) && !expr_can_match(route.when, ranges))
-                        setting_error(l->report, when, "when can never match%s",
-                                      report_caret(l->scratch, when->text, 0));
         }
+        if (route.when)
+                loader_check_scales(l, when, route.when);
         route_owner(l, group, &route);
         route_inform(l, group, &route);
         *ret = route;

@@ -3,7 +3,7 @@
 
 uint64_t loader_mapped_fields(const Loader *l)
 {
-        uint64_t mapped = 0;
+        uint64_t mapped = l->unsure_fields;
         for (size_t i = 0; i < l->config->source_count; i++)
                 for (size_t j = 0; j < l->config->sources[i].place_count; j++)
                         mapped |= UINT64_C(1) << l->config->sources[i].places[j].field;
@@ -38,18 +38,13 @@ Expr *loader_expression(Loader *l, const Setting *setting)
 
 /* ---- what the scales allow -------------------------------------------------------------------------------------- */
 
-static FieldRange place_range(const FieldPlace *place)
-{
-        FieldRange range = { place->has_scale, place->scale_min, place->scale_max };
-        return range;
-}
-
 static FieldRange range_union(FieldRange a, FieldRange b)
 {
         return (FieldRange){ a.is_known && b.is_known, MIN_OF(a.min, b.min), MAX_OF(a.max, b.max) };
 }
 
-void loader_ranges(const Loader *l, FieldRange ranges[static FIELDS_MAX])
+/* Of each field over all sources. */
+static void loader_ranges(const Loader *l, FieldRange ranges[static FIELDS_MAX])
 {
         bool seen[FIELDS_MAX] = { false };
         memset(ranges, 0, FIELDS_MAX * sizeof(FieldRange));
@@ -57,7 +52,7 @@ void loader_ranges(const Loader *l, FieldRange ranges[static FIELDS_MAX])
                 const Source *source = &l->config->sources[i];
                 for (size_t j = 0; j < source->place_count; j++) {
                         const FieldPlace *place = &source->places[j];
-                        FieldRange range = place_range(place);
+                        FieldRange range = { place->has_scale, place->scale_min, place->scale_max };
                         ranges[place->field] = seen[place->field] ? range_union(ranges[place->field], range) : range;
                         seen[place->field] = true;
                 }
@@ -74,14 +69,27 @@ static const char *scales_text(const Loader *l, uint64_t reads, const FieldRange
         return buffer_text(&b).data;
 }
 
-static void check_can_match(Loader *l, const Setting *when, const Expr *expr)
+/* Where the clause stands in the condition; at its beginning if it was written with other spaces. */
+static size_t clause_offset(Text when, Text clause)
+{
+        const char *found = clause.len > 0 ? memmem(when.data, when.len, clause.data, clause.len) : NULL;
+        return found ? (size_t)(found - when.data) : 0;
+}
+
+void loader_check_scales(Loader *l, const Setting *when, const Expr *expr)
 {
         FieldRange ranges[FIELDS_MAX];
+        OffScale off;
         loader_ranges(l, ranges);
-        if (!loader_has_all(l, SECTION_SOURCE) || expr_can_match(expr, ranges))
+        if (!loader_has_all(l, SECTION_SOURCE) || l->unsure_fields & expr_reads(expr))
                 return;
-        setting_error(l->report, when, "when can never match%s%s", scales_text(l, expr_reads(expr), ranges),
-                      report_caret(l->scratch, when->text, 0));
+        if (expr_is_off_scale(expr, ranges, &off))
+                setting_error(l->report, when, "threshold %g is outside %g..%g%s", off.number, ranges[off.field].min,
+                              ranges[off.field].max,
+                              report_caret(l->scratch, when->text, clause_offset(when->text, off.clause)));
+        else if (!expr_can_match(expr, ranges))
+                setting_error(l->report, when, "when can never match%s%s", scales_text(l, expr_reads(expr), ranges),
+                              report_caret(l->scratch, when->text, 0));
 }
 
 /* ---- rules ------------------------------------------------------------------------------------------------------ */
@@ -123,7 +131,7 @@ static void rule_read(Loader *l, const Setting *group, Rule *ret)
                 .overrides = setting_flag(group, "overrides"),
         };
         if (rule.when)
-                check_can_match(l, when, rule.when);
+                loader_check_scales(l, when, rule.when);
         if (rule.then == THEN_CALL && setting_get(group, "then")) {
                 (void)severity_parse(setting_text(group, "severity"), &rule.severity);
                 rule.policy = rule_policy(l, group);

@@ -21,8 +21,9 @@ static bool secret_file_read(Loader *l, const Setting *where, const char *what, 
 static bool credential_read(Loader *l, const Setting *where, Secret *secret)
 {
         const char *folder = getenv("CREDENTIALS_DIRECTORY");
-        const char *what =
-                arena_textf(l->scratch, TEXT_F ": credential %s", TEXT_ARG(where->name), quoted(l, secret->name)).data;
+        const char *what = arena_textf(l->scratch, TEXT_F ": credential %s", TEXT_ARG(setting_key(l->scratch, where)),
+                                       quoted(l, secret->name))
+                                   .data;
         if (memchr(secret->name.data, '/', secret->name.len) || text_starts(secret->name, TEXT("."))) {
                 setting_error(l->report, where, "%s has a name that is no file name", what);
                 return false;
@@ -42,8 +43,9 @@ static bool credential_read(Loader *l, const Setting *where, Secret *secret)
 static bool named_file_read(Loader *l, const Setting *where, Secret *secret)
 {
         Text path = loader_path(l, secret->name);
-        const char *what =
-                arena_textf(l->scratch, TEXT_F ": file %s", TEXT_ARG(where->name), quoted(l, secret->name)).data;
+        const char *what = arena_textf(l->scratch, TEXT_F ": file %s", TEXT_ARG(setting_key(l->scratch, where)),
+                                       quoted(l, secret->name))
+                                   .data;
         if (!secret_file_read(l, where, what, path, &secret->value))
                 return false;
         if (file_is_public(path.data))
@@ -55,8 +57,8 @@ static bool environment_read(Loader *l, const Setting *where, Secret *secret)
 {
         const char *value = getenv(secret->name.data);
         if (!value) {
-                setting_error(l->report, where, TEXT_F ": environment variable %s is not set", TEXT_ARG(where->name),
-                              quoted(l, secret->name));
+                setting_error(l->report, where, TEXT_F ": environment variable %s is not set",
+                              TEXT_ARG(setting_key(l->scratch, where)), quoted(l, secret->name));
                 return false;
         }
         secret->value = arena_text(l->arena, text_from(value));
@@ -90,14 +92,15 @@ bool secret_read(Loader *l, const Setting *group, const char *name, Secret *ret)
                                 TEXT("\n")))
                         secret.value.len--;
                 if (text_is_empty(secret.value)) {
-                        setting_error(l->report, where, TEXT_F ": the secret is empty", TEXT_ARG(where->name));
+                        setting_error(l->report, where, TEXT_F ": the secret is empty",
+                                      TEXT_ARG(setting_key(l->scratch, where)));
                         return false;
                 }
                 for (size_t i = 0; i < secret.value.len; i++) {
                         if ((unsigned char)secret.value.data[i] >= 0x20)
                                 continue;
                         setting_error(l->report, where, TEXT_F ": the secret holds control characters; it is one line",
-                                      TEXT_ARG(where->name));
+                                      TEXT_ARG(setting_key(l->scratch, where)));
                         return false;
                 }
                 secret.value = arena_text(l->arena, secret.value);

@@ -7,8 +7,12 @@
 const char *setting_type_text(SettingType type)
 {
         static const char *const texts[SETTING_TYPE_MAX] = {
-                [SETTING_GROUP] = "a group { }",      [SETTING_LIST] = "a list",     [SETTING_TEXT] = "a text",
-                [SETTING_INTEGER] = "a whole number", [SETTING_NUMBER] = "a number", [SETTING_FLAG] = "true or false",
+                [SETTING_GROUP] = "a group { }",
+                [SETTING_LIST] = "a list",
+                [SETTING_TEXT] = "a text",
+                [SETTING_INTEGER] = "a whole number",
+                [SETTING_NUMBER] = "a number with decimals",
+                [SETTING_FLAG] = "true or false",
         };
         must(type < SETTING_TYPE_MAX);
         return texts[type];
@@ -233,9 +237,10 @@ static void syntax_report(Text file, Text content, const config_t *parsed, Repor
                 hint = "; a name stands once in its group";
         else if (text_is(reason, "mismatched element type in array"))
                 hint = "; in [ ] all are of one kind, in ( ) they need not be";
-        const char *caret = report_caret(report->arena, line_text(content, line), 0);
+        Text text = line_text(content, line);
+        const char *caret = report_caret(report->arena, text, 0);
         /* No column is known, so the last line, the caret's, is left out. */
-        Text shown = { caret, (size_t)(strrchr(caret, '\n') - caret) };
+        Text shown = { caret, text_is_empty(text) ? 0 : (size_t)(strrchr(caret, '\n') - caret) };
         report_error(report, file, line, TEXT_F "%s" TEXT_F, TEXT_ARG(reason), hint, TEXT_ARG(shown));
 }
 

@@ -89,6 +89,7 @@ static void scale_read(Loader *l, const Setting *s, FieldType type, FieldPlace *
         else if (!(place->scale_min < place->scale_max))
                 setting_error(l->report, scale, "field %s: the scale begins with its smallest number",
                               quoted(l, s->name));
+        place->has_scale = place->scale_min < place->scale_max;
 }
 
 static void label_read(Loader *l, const Setting *s, const Setting *group, FieldPlace *place, Label *labels)
@@ -149,6 +150,16 @@ static bool place_read(Loader *l, const Setting *s, FieldPlace *ret)
         return true;
 }
 
+/* It has an error of its own; rules that read it are left in peace. */
+static void field_is_unsure(Loader *l, const Setting *s)
+{
+        FieldId field;
+        if (field_find(&l->config->fields, s->name, &field))
+                l->unsure_fields |= UINT64_C(1) << field;
+        else
+                l->is_incomplete[SECTION_SOURCE] = true;
+}
+
 static void places_read(Loader *l, const Setting *group, Source *source)
 {
         const Setting *fields = setting_get(group, "fields");
@@ -157,8 +168,10 @@ static void places_read(Loader *l, const Setting *group, Source *source)
         source->places = places;
         for (const Setting *s = fields ? fields->first : NULL; s; s = s->next) {
                 FieldPlace *place = &places[source->place_count];
-                if (s->is_bad || !place_read(l, s, place))
+                if (s->is_bad || !place_read(l, s, place)) {
+                        field_is_unsure(l, s);
                         continue;
+                }
                 source->place_of[place->field] = place;
                 source->place_count++;
                 has_score |= l->config->fields.fields[place->field].type == FIELD_TYPE_NUMBER;
@@ -269,13 +282,17 @@ void load_sources(Loader *l)
         l->config->fields = field_table_known();
         l->config->sources = sources;
         for (Setting *group = list->first; group; group = group->next) {
-                if (group->is_bad || !setting_get(group, "name"))
+                if (group->is_bad || !setting_get(group, "name")) {
+                        l->is_incomplete[SECTION_SOURCE] = true;
                         continue;
+                }
                 source_read(l, group, &sources[l->config->source_count]);
                 l->config->source_count++;
         }
-        if (!list->first && loader_has_all(l, SECTION_SOURCE))
+        if (!list->first && loader_has_all(l, SECTION_SOURCE)) {
                 report_error(l->report, l->main_file, 0, "no source is defined; sources stand here or in sources.d");
+                l->is_incomplete[SECTION_SOURCE] = true;
+        }
         /* What a source says when its answers are complete reads the fields of all. */
         for (Setting *group = list->first; group; group = group->next) {
                 const Setting *complete = group->is_bad ? NULL : setting_get(group, "complete");

@@ -99,6 +99,7 @@ typedef struct Config {
         Roster roster;
         const Channel *channels;
         size_t channel_count;
+        const Channel **channels_by_name;          /* sorted: there may be one for each person */
         const Mustache *templates[MESSAGE_MAX][2]; /* [1]: the shy form, for shared channels. NULL: the default */
         const struct ConfigTree *tree;             /* what was written, with the defaults: for -T and reload */
         int references;                            /* atomic */

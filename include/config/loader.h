@@ -33,6 +33,7 @@ typedef struct Loader {
         bool main_is_incomplete;
         bool people_are_incomplete;
         bool is_incomplete[SECTION_MAX];
+        uint64_t unsure_fields; /* bit n: a source gives field n, with an error */
         /* Beside the arrays of the configuration: where each comes from. */
         const Setting **policy_settings;
         const Setting **rule_settings;
@@ -76,7 +77,7 @@ static inline bool loader_has_all(const Loader *l, Section section)
 /* '; did you mean "x"?' over names, or "". */
 const char *nearest_channel(const Loader *l, Text name);
 const char *nearest_policy(const Loader *l, Text name);
-const char *nearest_party(const Loader *l, Text name);
+const char *nearest_party(const Loader *l, Text name, bool is_group);
 
 size_t roster_first_row(const Loader *l, Text id);  /* of persons: the first that is not before this id */
 bool roster_knows_person(const Loader *l, Text id); /* in force at any time */
@@ -88,8 +89,8 @@ bool loader_fields_are_mapped(Loader *l, const Setting *where, uint64_t reads);
 
 /* Compiles a condition, or reports with a caret. */
 Expr *loader_expression(Loader *l, const Setting *setting);
-/* The ranges of all fields over all sources. */
-void loader_ranges(const Loader *l, FieldRange ranges[static FIELDS_MAX]);
+/* Reports a condition that no answer within the scales can meet, or that compares with a number off a scale. */
+void loader_check_scales(Loader *l, const Setting *when, const Expr *expr);
 
 /* Is there such a person, group or field? A bare name that is a group's becomes one. False after reporting. */
 bool loader_recipient(Loader *l, const Setting *where, Recipient *recipient);

@@ -74,6 +74,9 @@ Text option_word(const Setting *group, const char *path);
 /* 'in rule "nps-low": ', 'in policy "one-day", rung 2: ', or "" for the main file's own. */
 const char *setting_context(Arena *arena, const Setting *setting);
 
+/* "attempt.at_most": from the nearest group that the context names. */
+Text setting_key(Arena *arena, const Setting *setting);
+
 /* Where the setting stands, and its context before the message. */
 void setting_error(Report *report, const Setting *setting, const char *format, ...) PRINTF_LIKE(3, 4);
 void setting_warning(Report *report, const Setting *setting, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -48,6 +48,14 @@ typedef struct FieldRange {
 } FieldRange;
 bool expr_can_match(const Expr *expr, const FieldRange ranges[static FIELDS_MAX]);
 
+/* The first number that a field is compared with and that its scale does not have: nps <= 11. */
+typedef struct OffScale {
+        Text clause; /* as written */
+        FieldId field;
+        double number;
+} OffScale;
+bool expr_is_off_scale(const Expr *expr, const FieldRange ranges[static FIELDS_MAX], OffScale *ret);
+
 /* Stops as soon as the result is certain; within an `and` or `or` what costs little comes first (numbers before texts,
  * searches last), which no result depends on. The arena is scratch, used only by regular expressions that go deep. */
 Truth expr_eval(const Expr *expr, Response *r, Arena *scratch);
