@@ -30,6 +30,7 @@ void service_submit(Service *s)
         size_t busy = outbox_count(s->outbox);
         batch->parcels_wanted = s->is_stopping || busy >= OUTBOX_MAX ? 0 : OUTBOX_MAX - busy;
         batch->submitted_at = clock_mono();
+        s->lent_answers = batch->answer_count;
         s->wants_turn = false;
         s->results_waiting = 0;
         service_gather_renew(s);
@@ -131,6 +132,7 @@ static void batch_done(Service *s, Batch *batch)
         Parcel *parcels = batch->parcels;
         batch->parcels = NULL;
         results_settle(s, batch);
+        s->lent_answers = 0;
         outbox_add(s->outbox, parcels);
         service_letters_write(s, batch->letters, batch->letter_count);
         service_figures_add(s, batch);
@@ -154,7 +156,7 @@ static void batch_fenced(Service *s, Batch *batch)
                         batch->inputs[kept++] = *input;
         }
         batch->input_count = kept;
-        batch->answer_count = 0;
+        batch->answer_count = s->lent_answers = 0;
         batch->move_count = 0;
         service_partitions_forget(s);
         s->failed = batch;

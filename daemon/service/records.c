@@ -329,7 +329,7 @@ static bool has_room(void *userdata)
         if (s->is_stopping || s->failed || !s->is_continued)
                 return false;
         bool has = s->gather->answer_count < ANSWERS_MAX &&
-                   outbox_count(s->outbox) + s->gather->answer_count < OUTBOX_MAX &&
+                   outbox_count(s->outbox) + s->lent_answers + s->gather->answer_count < OUTBOX_MAX &&
                    (s->gather->input_count == s->gather->answer_count || arena_bytes(s->gather->arena) < GATHER_BYTES_MAX);
         if (!has) {
                 s->now = WALL_NONE;

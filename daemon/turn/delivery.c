@@ -470,9 +470,16 @@ static int fetched_hand_out(Work *w, DeliveryRow *row)
         return 0;
 }
 
+/* What is out stands at the head of the queue and is passed over each time: with little room it does not pay. */
+static bool fetch_pays(const Work *w)
+{
+        size_t room = w->batch->parcels_wanted - MIN_OF(w->batch->parcel_count, w->batch->parcels_wanted);
+        return room > 0 && room * 4 >= w->turn->out.count;
+}
+
 int work_fetch(Work *w)
 {
-        if (w->turn->fetch_at.us > w->now.us || !has_room(w))
+        if (w->turn->fetch_at.us > w->now.us || !fetch_pays(w))
                 return 0;
         Fetch f = { .w = w, .wanted = w->batch->parcels_wanted - w->batch->parcel_count };
         int r = store_deliveries_due(w->store, w->now, w->arena, fetch_visit, &f);
