@@ -73,13 +73,13 @@ KafkaHealth health_of_partition_error(rd_kafka_resp_err_t error)
         }
 }
 
-/* One line of printable characters. */
+/* One line of printable characters, cut to fit. */
 static void line_copy(char *to, size_t bytes, const char *text)
 {
-        snprintf(to, bytes, "%s", text ? text : "");
-        for (char *c = to; *c; c++)
-                if ((unsigned char)*c < ' ' || *c == 0x7f)
-                        *c = ' ';
+        size_t len = strnlen(text, bytes - 1);
+        for (size_t i = 0; i < len; i++)
+                to[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+        to[len] = '\0';
 }
 
 void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const char *text)
