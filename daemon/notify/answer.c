@@ -16,12 +16,12 @@ static void detail_set(SendResult *result, const char *format, ...)
         must(len >= 0);
         if ((size_t)len < sizeof(result->detail))
                 return;
-        /* Cut between two characters. */
+        /* No half of a character at the end. */
         size_t end = sizeof(result->detail) - 1;
-        while (end > 0 && ((unsigned char)result->detail[end] & 0xc0) == 0x80)
+        while (end > 0 && ((unsigned char)result->detail[end - 1] & 0xc0) == 0x80)
                 end--;
-        if ((unsigned char)result->detail[end] >= 0x80 || end < sizeof(result->detail) - 1)
-                result->detail[end] = '\0';
+        if (end > 0 && (unsigned char)result->detail[end - 1] >= 0xc0)
+                result->detail[end - 1] = '\0';
 }
 
 /* What another system wrote, fit for one line of a log. */

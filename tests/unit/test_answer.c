@@ -1,0 +1,160 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "notify/answer.h"
+#include "parcel_sample.h"
+
+static Arena *arena;
+
+static int set_up(void **state UNUSED)
+{
+        arena = arena_new(4096);
+        return 0;
+}
+
+static int tear_down(void **state UNUSED)
+{
+        arena = arena_free(arena);
+        return 0;
+}
+
+static SendResult judge(ChannelType type, const Answer *answer)
+{
+        ParcelSample *s = parcel_sample(arena, type);
+        s->channel.url = TEXT("https://crm.example.com/hook?token=hunter2");
+        SendResult result;
+        answer_judge(answer, &s->channel, SAMPLE_NOW, arena, &result);
+        return result;
+}
+
+static void retry_after_is_read_in_all_its_forms(void **state UNUSED)
+{
+        /* now is Fri, 20 Nov 2026 07:43:58.123 GMT */
+        static const struct {
+                const char *text;
+                int64_t ms;
+        } rows[] = {
+                { "0", 0 },
+                { "120", 120000 },
+                { " 7\t", 7000 },
+                { "3600", 3600000 },
+                { "3601", 3600000 },
+                { "99999999999999999999999999", 3600000 },
+                { "Fri, 20 Nov 2026 07:44:58 GMT", 59877 },
+                { "Friday, 20-Nov-26 07:44:58 GMT", 59877 },
+                { "Fri Nov 20 07:44:58 2026", 59877 },
+                { "Fri, 20 Nov 2026 07:00:00 GMT", 0 },
+                { "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
+                { "Fri, 20 Nov 2099 07:00:00 GMT", 3600000 },
+        };
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+                Span span = { -1 };
+                if (!retry_after_parse(text_from(rows[i].text), SAMPLE_NOW, &span) || span.us != rows[i].ms * 1000)
+                        fail_msg("\"%s\" is %lld us", rows[i].text, (long long)span.us);
+        }
+}
+
+static void what_is_no_retry_after_is_left_alone(void **state UNUSED)
+{
+        static const char *const bad[] = {
+                "",
+                "-1",
+                "+1",
+                "1.5",
+                "soon",
+                "12 seconds",
+                "Fri, 20 Nov 2026",
+                "Fri, 99 Nov 2026 07:44:58 GMT",
+                "Fri, 20 Nov 2026 07:44:58 GMT and more",
+                "Fri, 20 Nov 2026 07:44:58 GMTxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        };
+        for (size_t i = 0; i < COUNT_OF(bad); i++) {
+                Span span = { -1 };
+                assert_false(retry_after_parse(text_from(bad[i]), SAMPLE_NOW, &span));
+                assert_int_equal(span.us, -1);
+        }
+        Span span;
+        assert_false(retry_after_parse(TEXT_NONE, SAMPLE_NOW, &span));
+}
+
+static void only_what_is_tried_again_has_to_wait(void **state UNUSED)
+{
+        Answer answer = { .status = 503, .retry_after = TEXT("30") };
+        assert_int_equal(judge(CHANNEL_WEBHOOK, &answer).retry_after.us, 30000000);
+        answer.status = 400;
+        assert_int_equal(judge(CHANNEL_WEBHOOK, &answer).retry_after.us, 0);
+        answer.status = 200;
+        assert_int_equal(judge(CHANNEL_WEBHOOK, &answer).retry_after.us, 0);
+}
+
+static void every_fault_has_a_class_and_a_line_without_the_url(void **state UNUSED)
+{
+        for (Fault fault = FAULT_URL; fault < FAULT_MAX; fault++) {
+                for (ChannelType type = CHANNEL_WEBHOOK; type <= CHANNEL_SLACK; type++) {
+                        Answer answer = { .fault = fault, .reason = TEXT("Some \"reason\"\r\nof\x1b[31m theirs") };
+                        SendResult result = judge(type, &answer);
+                        bool is_permanent = fault == FAULT_URL || fault == FAULT_PRIVATE;
+                        assert_int_equal(result.class, is_permanent ? SEND_PERMANENT : SEND_TEMPORARY);
+                        assert_true(strlen(result.detail) > 10);
+                        assert_null(strpbrk(result.detail, "\r\n\x1b"));
+                        assert_null(strstr(result.detail, "hunter2"));
+                }
+        }
+}
+
+static void slack_is_quoted_only_in_words_we_know(void **state UNUSED)
+{
+        Answer answer = { .status = 404, .body = TEXT("no_service\n") };
+        SendResult result = judge(CHANNEL_SLACK, &answer);
+        assert_int_equal(result.class, SEND_GONE);
+        assert_string_equal(result.detail, "HTTP 404 no_service");
+        answer = (Answer){ .status = 400, .body = TEXT("<script>alert(1)</script> invalid_payload") };
+        result = judge(CHANNEL_SLACK, &answer);
+        assert_int_equal(result.class, SEND_PERMANENT);
+        assert_string_equal(result.detail, "HTTP 400");
+        answer = (Answer){ .status = 429, .body = TEXT("rate_limited"), .retry_after = TEXT("30") };
+        result = judge(CHANNEL_SLACK, &answer);
+        assert_int_equal(result.class, SEND_TEMPORARY);
+        assert_int_equal(result.retry_after.us, 30000000);
+}
+
+static void a_long_hostile_line_is_cut_and_stays_utf8(void **state UNUSED)
+{
+        char line[ANSWER_LINE_BYTES];
+        memset(line, 'x', sizeof(line));
+        memcpy(line, "550 ", 4);
+        for (size_t start = 4; start < 120; start++) {
+                for (size_t i = start; i + 1 < sizeof(line); i += 2)
+                        memcpy(line + i, "\xc3\xa9", 2);
+                Answer answer = { .status = 550, .was_greeted = true, .line = { line, sizeof(line) } };
+                SendResult result = judge(CHANNEL_EMAIL, &answer);
+                assert_true(strlen(result.detail) < SEND_DETAIL_BYTES);
+                assert_true(text_is_utf8(text_from(result.detail)));
+        }
+        memset(line, 0xff, sizeof(line));
+        Answer answer = { .status = 550, .was_greeted = true, .line = { line, sizeof(line) } };
+        assert_true(text_is_utf8(text_from(judge(CHANNEL_EMAIL, &answer).detail)));
+}
+
+static void a_code_without_a_line_is_still_told(void **state UNUSED)
+{
+        Answer answer = { .status = 451, .was_greeted = true };
+        assert_string_equal(judge(CHANNEL_EMAIL, &answer).detail, "SMTP 451");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                TEST(retry_after_is_read_in_all_its_forms),  TEST(what_is_no_retry_after_is_left_alone),
+                TEST(only_what_is_tried_again_has_to_wait),  TEST(every_fault_has_a_class_and_a_line_without_the_url),
+                TEST(slack_is_quoted_only_in_words_we_know), TEST(a_long_hostile_line_is_cut_and_stays_utf8),
+                TEST(a_code_without_a_line_is_still_told),
+        };
+        return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+}
