@@ -30,12 +30,17 @@ const char *const schema_migrations[] = {
         " anchor_hash INTEGER NOT NULL,"
         " PRIMARY KEY (topic, partition)) WITHOUT ROWID, STRICT;"
 
+        /* sources and topics */
+        "CREATE TABLE name ("
+        " number INTEGER PRIMARY KEY,"
+        " text TEXT NOT NULL UNIQUE) STRICT;"
+
         "CREATE TABLE response ("
         " number INTEGER PRIMARY KEY,"
         " case_number INTEGER NOT NULL,"
-        " source TEXT NOT NULL,"
+        " source INTEGER NOT NULL," /* name.number */
         " response_id TEXT NOT NULL,"
-        " topic TEXT NOT NULL,"
+        " topic INTEGER NOT NULL," /* name.number */
         " partition INTEGER NOT NULL,"
         " record_offset INTEGER NOT NULL,"
         " record_at INTEGER,"
@@ -52,7 +57,7 @@ const char *const schema_migrations[] = {
         "CREATE TABLE cases ("
         " number INTEGER PRIMARY KEY,"
         " id BLOB NOT NULL,"
-        " source TEXT,"
+        " source INTEGER NOT NULL," /* name.number; 0: none */
         " customer TEXT,"
         " territory TEXT,"
         " rule TEXT,"

@@ -16,7 +16,18 @@ WORDS(recipient_kind_text, RecipientKind)
 WORDS(message_text, Message)
 WORDS(delivery_state_text, DeliveryState)
 WORDS(dead_letter_state_text, DeadLetterState)
-WORDS(submitted_note_text, SubmittedNote)
+
+/* The core has sentences for these. */
+static const char *submitted_note_of(int number)
+{
+        static const char *const words[SUBMITTED_NOTE_MAX] = {
+                [SUBMITTED_GIVEN] = "given",
+                [SUBMITTED_MISSING] = "missing",
+                [SUBMITTED_UNREADABLE] = "unreadable",
+                [SUBMITTED_IN_FUTURE] = "in-future",
+        };
+        return words[number];
+}
 
 typedef struct Column {
         const char *name;
@@ -65,7 +76,7 @@ static const Column CASE_VIEW[] = {
         WORD("mode", NULL, case_mode_text, MODE_MAX,
              "live; shadow: kept and measured, nobody is told; too-old: the answer was too old to alert"),
         WORD("severity", NULL, severity_text, SEVERITY_MAX, "low, normal, high, critical: the highest of its answers"),
-        PLAIN("source", "where its answers come from, a name of the configuration"),
+        VALUE("source", "source.text", "where its answers come from, a name of the configuration"),
         PLAIN("customer", "id of the customer; null: anonymous"),
         PLAIN("territory", "territory of the first answer"),
         PLAIN("rule", "the rule that flagged the first answer"),
@@ -101,17 +112,18 @@ static const Column CASE_VIEW[] = {
 };
 
 static const Column RESPONSE_VIEW[] = {
-        PLAIN("number", "counts the answers that were flagged"),
+        VALUE("number", "response.number", "counts the answers that were flagged"),
         PLAIN("case_number", "the case it opened or joined"),
-        PLAIN("source", "where it comes from, a name of the configuration"),
+        VALUE("source", "source.text", "where it comes from, a name of the configuration"),
         PLAIN("response_id", "its id there; TOPIC/PARTITION/OFFSET where answers have none"),
-        PLAIN("topic", "its place in Kafka: topic,"),
+        VALUE("topic", "topic.text", "its place in Kafka: topic,"),
         PLAIN("partition", "partition"),
         VALUE("\"offset\"", "record_offset", "and offset"),
         TIME("record_at", NULL, "the record's own time"),
         TIME("submitted_at", NULL, "when the customer answered"),
-        WORD("submitted_note", NULL, submitted_note_text, SUBMITTED_NOTE_MAX,
-             "where that time comes from, if not from the answer: then it is the record's"),
+        WORD("submitted_note", NULL, submitted_note, SUBMITTED_NOTE_MAX,
+             "given; else the record's time is used, because it was missing, unreadable, or in-future: later than the "
+             "record"),
         TIME("recorded_at", NULL, "when it was stored here; what is lost until then is our delay"),
         PLAIN("fields", "the fields that were read from it, as a JSON object"),
         PLAIN("trail", "which rules and routes were tried and what decided, as JSON"),
@@ -125,7 +137,7 @@ static const Column EVENT_VIEW[] = {
              "flagged: an unhappy answer; due: the ladder; attempt, contact, claim, assign, close: what a person did"),
         TIME("recorded_at", "at", "when it was recorded: what the ladder goes by"),
         TIME("happened_at", "coalesce(" JSON("happened") ", at)", "when it happened, as the person says"),
-        VALUE("by", JSON("by"), "id of the person; or survey, clock, administrator"),
+        VALUE("by_whom", JSON("by"), "id of the person; or survey, clock, administrator"),
         PLAIN("act_key", "the sender's key of an act: the same key twice is one act"),
         VALUE("response_id", JSON("response"), "of flagged: the answer"),
         VALUE("owner", JSON("owner"), "whom the case belongs to from then on, if it changed"),
@@ -201,9 +213,14 @@ static const Column OFFSET_VIEW[] = {
                 view, meant, table, rows, COUNT_OF(rows) \
         }
 static const View VIEWS[] = {
-        VIEW("v_case", "cases LEFT JOIN policy ON policy.number = cases.policy", CASE_VIEW,
-             "one row a case: a dissatisfied customer until somebody has reached them"),
-        VIEW("v_response", "response", RESPONSE_VIEW, "one row an answer that asked for a call"),
+        VIEW("v_case",
+             "cases LEFT JOIN policy ON policy.number = cases.policy LEFT JOIN name AS source ON source.number = "
+             "cases.source",
+             CASE_VIEW, "one row a case: a dissatisfied customer until somebody has reached them"),
+        VIEW("v_response",
+             "response LEFT JOIN name AS source ON source.number = response.source LEFT JOIN name AS topic ON "
+             "topic.number = response.topic",
+             RESPONSE_VIEW, "one row an answer that asked for a call"),
         VIEW("v_case_event", "case_event", EVENT_VIEW, "one row for each thing that happened to a case"),
         VIEW("v_delivery", "delivery", DELIVERY_VIEW, "one row a message to one recipient on one channel"),
         VIEW("v_dead_letter", "dead_letter", DEAD_LETTER_VIEW, "one row a record that could not be read"),
@@ -229,8 +246,10 @@ static void put_time(Buffer *b, Text us)
 static void put_words(Buffer *b, const Column *c)
 {
         buffer_putf(b, "CASE " TEXT_F, TEXT_ARG(expression_of(c)));
-        for (int i = 0; i < c->words; i++)
+        for (int i = 0; i < c->words; i++) {
+                must(!strchr(c->word_of(i), '\''));
                 buffer_putf(b, " WHEN %d THEN '%s'", i, c->word_of(i));
+        }
         buffer_put_literal(b, " END");
 }
 

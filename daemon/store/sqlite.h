@@ -34,13 +34,19 @@ typedef struct Figures {
         WallTime overdue_at;
 } Figures;
 
-typedef struct PolicyNumber PolicyNumber;
-struct PolicyNumber {
-        PolicyNumber *next;
-        int64_t number;
-        Text name;
-        int version;
+/* Texts that repeat stand in a table of their own; rows hold their numbers. Known ones are kept in memory. */
+typedef struct Numbered Numbered;
+struct Numbered {
+        Numbered *next;
+        int64_t number; /* from 1 */
+        Text text;
+        int version; /* of a policy */
 };
+
+typedef struct NumberedList {
+        Numbered *first; /* the one used last */
+        bool is_read;
+} NumberedList;
 
 struct Store {
         sqlite3 *db;
@@ -48,10 +54,9 @@ struct Store {
         Figures figures; /* with the transaction's changes */
         Figures stored;  /* as of the last commit */
         Arena *scratch;  /* JSON on its way into a row; reset by whoever writes one */
-        Arena *policy_memory;
-        PolicyNumber *policies; /* the one used last comes first */
-        bool has_policies;      /* false: read them again */
-        int log_frames;         /* in the write-ahead log that are not in the file yet */
+        Arena *numbered_memory;
+        NumberedList policies, names;
+        int log_frames; /* in the write-ahead log that are not in the file yet */
         char error[256];
 };
 
@@ -98,16 +103,22 @@ int32_t row_int32(Row *row);
 unsigned row_enum(Row *row, unsigned count); /* 0 ... count - 1 */
 bool row_bool(Row *row);
 WallTime row_time(Row *row);
-Text row_text(Row *row); /* also for bytes */
+Text row_name(Store *store, Row *row); /* a number that stands for a name */
+Text row_text(Row *row);               /* also for bytes */
 
 /* One row with one number; absent or NULL: otherwise. */
 int statement_number(Store *store, const Binding *b, int64_t otherwise, int64_t *ret) MUST_CHECK;
 
-/* ---- sqlite_policy.c ---- */
+/* ---- sqlite_numbered.c ---- */
 
-int policy_number(Store *store, Text name, int version, int64_t *ret) MUST_CHECK; /* -ENOENT: not kept */
-int policy_of_number(Store *store, int64_t number, const PolicyNumber **ret) MUST_CHECK;
-void policies_forget(Store *store);
+/* 0 stands for an absent name, and back. -ENOENT: unknown. */
+int number_of_policy(Store *store, Text name, int version, int64_t *ret) MUST_CHECK;
+int policy_of_number(Store *store, int64_t number, Text *ret_name, int *ret_version) MUST_CHECK;
+int number_of_name(Store *store, Text name, int64_t *ret) MUST_CHECK;
+int number_for_name(Store *store, Text name, int64_t *ret) MUST_CHECK; /* adds it */
+int name_of_number(Store *store, int64_t number, Text *ret) MUST_CHECK;
+int policy_add(Store *store, const Policy *policy, WallTime now) MUST_CHECK;
+void numbered_forget(Store *store);
 
 /* ---- sqlite_figures.c ---- */
 

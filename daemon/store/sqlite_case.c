@@ -47,14 +47,16 @@ static void case_bind_changing(Store *store, Binding *b, const Case *c)
 
 int store_case_add(Store *store, const Case *c)
 {
-        int64_t policy;
-        int r = policy_number(store, c->policy_name, c->policy_version, &policy);
+        int64_t policy, source;
+        int r = number_of_policy(store, c->policy_name, c->policy_version, &policy);
+        if (r >= 0)
+                r = number_for_name(store, c->source, &source);
         if (r < 0)
                 return r;
         Binding b = statement_begin(store, STATEMENT_CASE_ADD);
         bind_integer(&b, c->number);
         bind_bytes(&b, (Text){ (const char *)c->id.bytes, sizeof(c->id.bytes) });
-        bind_text(&b, c->source);
+        bind_integer(&b, source);
         bind_text(&b, c->customer);
         bind_text(&b, c->territory);
         bind_text(&b, c->rule);
@@ -121,12 +123,9 @@ static void row_case_id(Row *row, CaseId *ret)
 
 static void row_policy(Store *store, Row *row, Case *c)
 {
-        const PolicyNumber *policy = NULL;
-        row->is_bad |= policy_of_number(store, row_integer(row), &policy) < 0;
-        if (policy) {
-                c->policy_name = arena_text(row->arena, policy->name);
-                c->policy_version = policy->version;
-        }
+        Text name = TEXT_NONE;
+        row->is_bad |= policy_of_number(store, row_integer(row), &name, &c->policy_version) < 0;
+        c->policy_name = arena_text(row->arena, name);
 }
 
 static void row_steps(Row *row, Case *c)
@@ -173,7 +172,7 @@ static int case_row(Store *store, const Binding *b, Arena *arena, Case *ret)
         Case c = case_none();
         c.number = row_integer(&row);
         row_case_id(&row, &c.id);
-        c.source = row_text(&row);
+        c.source = row_name(store, &row);
         c.customer = row_text(&row);
         c.territory = row_text(&row);
         c.rule = row_text(&row);
@@ -207,9 +206,13 @@ int store_case_load(Store *store, int64_t number, Arena *arena, Case *ret)
 
 int store_case_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret)
 {
+        int64_t number;
+        int r = number_of_name(store, source, &number);
+        if (r < 0)
+                return r == -ENOENT ? store_refuse(store, r, "there is no such case") : r;
         Binding b = statement_begin(store, STATEMENT_CASE_OF_CUSTOMER);
         bind_text(&b, customer);
-        bind_text(&b, source);
+        bind_integer(&b, number);
         return case_one(store, &b, arena, ret);
 }
 

@@ -290,7 +290,7 @@ int store_open(const char *path, Arena *arena, Store **ret, Text *reterr_message
         CLEANUP(store_freep) Store *store = calloc(1, sizeof(*store));
         must(store);
         store->scratch = arena_new(16384);
-        store->policy_memory = arena_new(1024);
+        store->numbered_memory = arena_new(1024);
         Opening o = { .path = path, .arena = arena, .message = reterr_message, .store = store };
         int r = store_start(&o);
         if (r < 0)
@@ -307,7 +307,7 @@ Store *store_free(Store *store)
                 (void)sqlite3_finalize(store->statements[i]);
         (void)sqlite3_close(store->db); /* the last connection checkpoints and takes the log away */
         (void)arena_free(store->scratch);
-        (void)arena_free(store->policy_memory);
+        (void)arena_free(store->numbered_memory);
         free(store);
         return NULL;
 }

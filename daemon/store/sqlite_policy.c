@@ -1,120 +1,15 @@
-/* Policies by number (a case row holds the number), channels that are no more, and meta. */
+/* Policies, channels that are no more, and meta. */
 #include "sqlite.h"
 
 #include <errno.h>
 
 /* ---- policies --------------------------------------------------------------------------------------------------- */
 
-void policies_forget(Store *store)
-{
-        arena_reset(store->policy_memory);
-        store->policies = NULL;
-        store->has_policies = false;
-}
-
-static PolicyNumber *policy_remember(Store *store, int64_t number, Text name, int version)
-{
-        PolicyNumber *p = arena_new_of(store->policy_memory, PolicyNumber);
-        *p = (PolicyNumber){ store->policies, number, arena_text(store->policy_memory, name), version };
-        store->policies = p;
-        return p;
-}
-
-/* There are as many as versions were ever in use: few enough for a list. */
-static int policies_read(Store *store)
-{
-        if (store->has_policies)
-                return 0;
-        policies_forget(store);
-        Binding b = statement_begin(store, STATEMENT_POLICIES);
-        int r;
-        while ((r = statement_step(store, &b)) > 0) {
-                Row row = row_of(&b, store->policy_memory);
-                int64_t number = row_integer(&row);
-                Text name = row_text(&row);
-                (void)policy_remember(store, number, name, row_int32(&row));
-        }
-        store->has_policies = r == 0;
-        return r;
-}
-
-typedef struct PolicyWanted {
-        int64_t number; /* 0: by name and version */
-        Text name;
-        int version;
-} PolicyWanted;
-
-static bool is_wanted(const PolicyNumber *p, const PolicyWanted *wanted)
-{
-        if (wanted->number != 0)
-                return p->number == wanted->number;
-        return p->version == wanted->version && text_equal(p->name, wanted->name);
-}
-
-/* Moves what it finds to the front: most cases follow few policies. */
-static int policy_find(Store *store, const PolicyWanted *wanted, const PolicyNumber **ret)
-{
-        int r = policies_read(store);
-        if (r < 0)
-                return r;
-        for (PolicyNumber **link = &store->policies; *link; link = &(*link)->next) {
-                PolicyNumber *p = *link;
-                if (!is_wanted(p, wanted))
-                        continue;
-                *link = p->next;
-                p->next = store->policies;
-                store->policies = p;
-                *ret = p;
-                return 0;
-        }
-        return -ENOENT;
-}
-
-int policy_number(Store *store, Text name, int version, int64_t *ret)
-{
-        const PolicyNumber *p;
-        int r = policy_find(store, &(PolicyWanted){ .name = name, .version = version }, &p);
-        if (r == -ENOENT)
-                return store_refuse(store, r, "policy \"" TEXT_F "\" version %d is not kept", TEXT_ARG(name), version);
-        if (r < 0)
-                return r;
-        *ret = p->number;
-        return 0;
-}
-
-int policy_of_number(Store *store, int64_t number, const PolicyNumber **ret)
-{
-        return policy_find(store, &(PolicyWanted){ .number = number }, ret);
-}
-
-static int policy_add(Store *store, const Policy *policy, WallTime now)
-{
-        int64_t last;
-        Binding max = statement_begin(store, STATEMENT_POLICY_LAST);
-        int r = statement_number(store, &max, 0, &last);
-        if (r < 0)
-                return r;
-        Binding b = statement_begin(store, STATEMENT_POLICY_ADD);
-        bind_integer(&b, last + 1);
-        bind_text(&b, policy->name);
-        bind_integer(&b, policy->version);
-        bind_time(&b, now);
-        bind_text(&b, policy->text);
-        r = statement_run(store, &b, NULL);
-        if (r < 0)
-                return r;
-        (void)policy_remember(store, last + 1, policy->name, policy->version);
-        return 0;
-}
-
 int store_policy_keep(Store *store, const Policy *policy, WallTime now)
 {
-        int r = policies_read(store);
-        if (r < 0)
-                return r;
         CLEANUP(arena_freep) Arena *arena = arena_new(4096);
         Text kept;
-        r = store_policy_text(store, policy->name, policy->version, arena, &kept);
+        int r = store_policy_text(store, policy->name, policy->version, arena, &kept);
         if (r == -ENOENT)
                 return policy_add(store, policy, now);
         if (r >= 0 && !text_equal(kept, policy->text))

@@ -4,12 +4,18 @@
 
 int store_response_add(Store *store, const ResponseRow *row, bool *ret_is_new)
 {
+        int64_t source, topic;
+        int r = number_for_name(store, row->source, &source);
+        if (r >= 0)
+                r = number_for_name(store, row->place.topic, &topic);
+        if (r < 0)
+                return r;
         Binding b = statement_begin(store, STATEMENT_RESPONSE_ADD);
         bind_integer(&b, row->row);
         bind_integer(&b, row->case_number);
-        bind_text(&b, row->source);
+        bind_integer(&b, source);
         bind_text(&b, row->id);
-        bind_text(&b, row->place.topic);
+        bind_integer(&b, topic);
         bind_integer(&b, row->place.partition);
         bind_integer(&b, row->place.offset);
         bind_time(&b, row->place.record_time);
@@ -20,7 +26,7 @@ int store_response_add(Store *store, const ResponseRow *row, bool *ret_is_new)
         bind_text(&b, row->trail);
         bind_text(&b, row->traceparent);
         int64_t changes;
-        int r = statement_run(store, &b, &changes);
+        r = statement_run(store, &b, &changes);
         if (r < 0)
                 return r;
         *ret_is_new = changes == 1;
@@ -32,9 +38,9 @@ static int response_row(Store *store, Row *row, ResponseRow *ret)
         ResponseRow o;
         o.row = row_integer(row);
         o.case_number = row_integer(row);
-        o.source = row_text(row);
+        o.source = row_name(store, row);
         o.id = row_text(row);
-        o.place.topic = row_text(row);
+        o.place.topic = row_name(store, row);
         o.place.partition = row_int32(row);
         o.place.offset = row_integer(row);
         o.place.record_time = row_time(row);

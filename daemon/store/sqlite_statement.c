@@ -274,7 +274,7 @@ void store_rollback(Store *store)
                 (void)statement_plain(store, STATEMENT_ROLLBACK);
         memcpy(store->error, error, sizeof(error));
         store->figures = store->stored;
-        policies_forget(store);
+        numbered_forget(store);
 }
 
 int store_probe(Store *store)

@@ -132,8 +132,11 @@
         X(CHANNEL_ENABLE_ALL, TURN, "DELETE FROM channel_state WHERE channel = ?")                                  \
         X(CHANNELS_DISABLED, LIST,                                                                                  \
           "SELECT channel, recipient, disabled_at, reason FROM channel_state ORDER BY channel, recipient")          \
-        /* policies */                                                                                              \
+        /* policies and names */                                                                                    \
         X(POLICIES, LIST, "SELECT number, name, version FROM policy ORDER BY number")                               \
+        X(NAMES, LIST, "SELECT number, text, 0 FROM name ORDER BY number")                                          \
+        X(NAME_LAST, TURN, "SELECT max(number) FROM name")                                                          \
+        X(NAME_ADD, TURN, "INSERT INTO name (number, text) VALUES (?, ?)")                                          \
         X(POLICY_LAST, TURN, "SELECT max(number) FROM policy")                                                      \
         X(POLICY_ADD, TURN, "INSERT INTO policy (number, name, version, kept_at, text) VALUES (?, ?, ?, ?, ?)")     \
         X(POLICY_TEXT, TURN, "SELECT text FROM policy WHERE name = ? AND version = ?")                              \
