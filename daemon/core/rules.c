@@ -79,19 +79,28 @@ static VerdictKind kind_of(RuleThen then)
         return kinds[then];
 }
 
+static bool some_is_known(Response *r, uint64_t fields)
+{
+        for (; fields; fields &= fields - 1)
+                if (response_value(r, (FieldId)__builtin_ctzll(fields))->type != VALUE_UNKNOWN)
+                        return true;
+        return false;
+}
+
 void rules_judge(const RuleSet *rules, Response *r, Arena *scratch, Verdict *ret)
 {
         const Rule *decided = NULL;
-        bool reads_scores = false, knows_scores = false;
+        bool reads_scores = false, is_judged = false;
         must(rules->count <= RULES_MAX);
         for (size_t i = 0; i < rules->count; i++) {
                 const Rule *rule = &rules->rules[i];
                 Truth truth = expr_eval(rule->when, r, scratch);
                 ret->truths[i] = (uint8_t)truth;
-                if (expr_reads(rule->when) & rules->scaled_fields) {
-                        reads_scores = true;
-                        knows_scores |= truth != TRUTH_UNKNOWN;
-                }
+                uint64_t scores = expr_reads(rule->when) & rules->scaled_fields;
+                reads_scores |= scores != 0;
+                /* "value >= 250000 and nps <= 6" is no for a small account, but that says nothing of its content. */
+                if (!is_judged && scores && truth != TRUTH_UNKNOWN)
+                        is_judged = some_is_known(r, scores);
                 if (truth == TRUTH_TRUE && (!decided || rule_rank(rule) > rule_rank(decided)))
                         decided = rule;
         }
@@ -99,7 +108,7 @@ void rules_judge(const RuleSet *rules, Response *r, Arena *scratch, Verdict *ret
         if (decided)
                 ret->kind = kind_of(decided->then);
         else
-                ret->kind = reads_scores && !knows_scores ? VERDICT_UNJUDGEABLE : VERDICT_SATISFIED;
+                ret->kind = reads_scores && !is_judged ? VERDICT_UNJUDGEABLE : VERDICT_SATISFIED;
 }
 
 void rules_write_trail(const RuleSet *rules, const Verdict *verdict, Response *r, Arena *scratch, JsonWriter *w)

@@ -47,7 +47,7 @@ typedef enum VerdictKind {
         VERDICT_CALL,
         VERDICT_THANK,
         VERDICT_NOTE,
-        VERDICT_UNJUDGEABLE, /* no rule matched and every rule that reads a scaled field is unknown */
+        VERDICT_UNJUDGEABLE, /* see rules_judge() */
         VERDICT_MAX,
 } VerdictKind;
 
@@ -63,7 +63,10 @@ typedef struct Verdict {
         uint8_t truths[RULES_MAX]; /* Truth of each rule, in order; behind the last rule nothing is set */
 } Verdict;
 
-/* `overrides` first, then the most severe call, ties by order; then thank, then note. */
+/* `overrides` first, then the most severe call, ties by order; then thank, then note.
+ * Unjudgeable: no rule matched, there are rules that read scaled fields, and none of them judged. A rule that is
+ * unknown judged nothing, and neither did one that is "no" without any of its scores: "nps >= 9 and exists comment" is
+ * no where there is no comment, which makes nobody satisfied who gave no score. */
 void rules_judge(const RuleSet *rules, Response *r, Arena *scratch, Verdict *ret);
 
 /* The trail for `why`: one JSON array, an object a rule: rule, result, clause, decided. */

@@ -95,7 +95,8 @@ static void the_examples_rules_find_whom_they_mean(void **state UNUSED)
         check(s, &rules, cases, COUNT_OF(cases));
 }
 
-/* Judged: some rule that reads a score was yes or no. A missing contact_me alone does not keep from that. */
+/* Judged: some rule that reads scores was yes or no and knew one of them. A missing contact_me alone does not keep from
+ * that. */
 static void an_answer_without_any_score_cannot_be_judged(void **state UNUSED)
 {
         static const Written rules[] = {
@@ -120,6 +121,23 @@ static void an_answer_without_any_score_cannot_be_judged(void **state UNUSED)
         Survey *s = survey_example();
         RuleSet set = rules_of(s, rules, COUNT_OF(rules));
         check(s, &set, cases, COUNT_OF(cases));
+}
+
+/* Rules that are "no" for another reason than a score made nobody satisfied. */
+static void what_was_decided_without_a_score_is_no_judgement(void **state UNUSED)
+{
+        static const Case cases[] = {
+                { "{\"answers\":{}}", "unjudgeable" }, /* promoter is no: there is no comment */
+                { "{\"answers\":{\"reason\":\"all is well\"}}", "unjudgeable" },        /* says-is-leaving is no */
+                { "{\"answers\":{},\"account\":{\"annual_value\":1}}", "unjudgeable" }, /* key-account-at-risk is no */
+                { "{\"answers\":{\"nps\":11,\"csat\":0,\"reason\":\"well\"}}", "unjudgeable" },
+                { "{\"answers\":{\"nps\":9,\"csat\":0}}", "satisfied" },
+                { "{\"answers\":{\"csat\":5,\"reason\":\"well\"}}", "satisfied" },
+                { "{\"answers\":{\"reason\":\"well\",\"contact_me\":\"yes\"}}", "call asked-for-a-call" },
+        };
+        Survey *s = survey_example();
+        RuleSet rules = rules_of(s, EXAMPLE, COUNT_OF(EXAMPLE));
+        check(s, &rules, cases, COUNT_OF(cases));
 }
 
 static void where_no_rule_reads_a_score_nothing_is_unjudgeable(void **state UNUSED)
@@ -234,6 +252,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_examples_rules_find_whom_they_mean),
                 cmocka_unit_test(an_answer_without_any_score_cannot_be_judged),
+                cmocka_unit_test(what_was_decided_without_a_score_is_no_judgement),
                 cmocka_unit_test(where_no_rule_reads_a_score_nothing_is_unjudgeable),
                 cmocka_unit_test(the_highest_rank_decides_and_ties_go_by_order),
                 cmocka_unit_test(an_override_that_is_unknown_overrides_nothing),
