@@ -72,7 +72,7 @@ struct Intake {
         rd_kafka_queue_t *reports; /* everything else, so that back-pressure never keeps it waiting */
         int records_fd, reports_fd;
         sd_event_source *records_source, *reports_source, *again_source, *tick_source;
-        uint64_t tick_us;
+        int hurries; /* left */
 
         Topic *topics;
         Topic *last_topic;   /* of the last record */

@@ -7,8 +7,9 @@
 enum {
         RECORDS_PER_TURN = 500, /* then other sources of the loop have theirs */
         REPORTS_PER_TURN = 100,
-        TICK_FIRST_US = 5000, /* doubled each time: the first metadata is noticed soon after it has come */
         TICK_US = 1000000,
+        HURRY_US = 5000,         /* until all topics are known: the first record need not wait for a tick */
+        HURRIES_MAX = 200,       /* then for a second it was in vain */
         TICK_ACCURACY_US = 1000, /* the loop's own would be a quarter of a second */
 };
 
@@ -213,6 +214,14 @@ static int again_ready(sd_event_source *source UNUSED, void *userdata)
         return 0;
 }
 
+static bool topics_are_known(const Intake *intake)
+{
+        for (const Topic *topic = intake->topics; topic; topic = topic->next)
+                if (topic->known_count == 0)
+                        return false;
+        return true;
+}
+
 static int tick_ready(sd_event_source *source, uint64_t due_us UNUSED, void *userdata)
 {
         Intake *intake = userdata;
@@ -221,16 +230,17 @@ static int tick_ready(sd_event_source *source, uint64_t due_us UNUSED, void *use
         records_drain(intake);
         if (intake->dead_letters)
                 dead_letters_tick(intake->dead_letters);
-        intake->tick_us = MIN_OF(intake->tick_us * 2, (uint64_t)TICK_US);
-        must(sd_event_source_set_time_relative(source, intake->tick_us) >= 0);
+        bool hurries = intake->hurries > 0 && !topics_are_known(intake);
+        intake->hurries = hurries ? intake->hurries - 1 : 0;
+        must(sd_event_source_set_time_relative(source, hurries ? HURRY_US : TICK_US) >= 0);
         must(sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0);
         return 0;
 }
 
 static void tick_hurry(Intake *intake)
 {
-        intake->tick_us = TICK_FIRST_US;
-        must(sd_event_source_set_time_relative(intake->tick_source, TICK_FIRST_US) >= 0);
+        intake->hurries = HURRIES_MAX;
+        must(sd_event_source_set_time_relative(intake->tick_source, HURRY_US) >= 0);
         must(sd_event_source_set_enabled(intake->tick_source, SD_EVENT_ONESHOT) >= 0);
 }
 
@@ -333,7 +343,7 @@ static int loop_join(Intake *intake)
         if (r >= 0)
                 r = sd_event_source_set_enabled(intake->again_source, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time_relative(intake->event, &intake->tick_source, CLOCK_MONOTONIC, TICK_FIRST_US,
+                r = sd_event_add_time_relative(intake->event, &intake->tick_source, CLOCK_MONOTONIC, HURRY_US,
                                                TICK_ACCURACY_US, tick_ready, intake);
         return r < 0 ? r : 0;
 }
@@ -349,7 +359,7 @@ int intake_new(sd_event *event, const Config *config, const IntakeOps *ops, void
                 .userdata = userdata,
                 .records_fd = -1,
                 .reports_fd = -1,
-                .tick_us = TICK_FIRST_US,
+                .hurries = HURRIES_MAX,
                 .health = KAFKA_CONNECTING,
                 .health_text = "no broker has answered yet",
                 .reader = json_reader_new(),
