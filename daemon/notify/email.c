@@ -54,12 +54,18 @@ static Text domain_of(Text address)
         return text_from_offset(address, (size_t)(at - address.data) + 1);
 }
 
+/* Who and by when, as the alert said it when the case was opened: the same for every mail of the case to this reader,
+ * since some programs group by subject. What is new stands first in the body. */
 static Text subject_of(const Parcel *p, const Wording *wording, Arena *arena)
 {
         if (!p->c)
                 return sink_mail_header(arena, wording->title);
+        Parcel alert = *p;
+        alert.message = MESSAGE_ALERT;
+        alert.late = SPAN_ZERO;
+        Text title = telling_wording(&alert, p->c->opened_at, arena).title;
         const char *reply = p->message == MESSAGE_ALERT ? "" : "Re: ";
-        return arena_textf(arena, "%sCustomer follow-up #%lld", reply, (long long)p->c->number);
+        return sink_mail_header(arena, arena_textf(arena, "%s" TEXT_F, reply, TEXT_ARG(title)));
 }
 
 static void put_thread(Buffer *b, const Parcel *p, Text domain)

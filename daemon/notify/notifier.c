@@ -107,7 +107,11 @@ static void notifier_refuse(Notifier *n, Parcel *parcel, WallTime now, const cha
 static void request_add_header(Request *request, Arena *arena, const char *name, Text value)
 {
         must(request->header_count < REQUEST_HEADERS_MAX);
-        request->headers[request->header_count++] = arena_textf(arena, "%s: " TEXT_F, name, TEXT_ARG(value));
+        Buffer b = buffer_in(arena);
+        buffer_put(&b, text_from(name));
+        buffer_put_literal(&b, ": ");
+        buffer_put(&b, value);
+        request->headers[request->header_count++] = buffer_text(&b);
 }
 
 static const char *request_sign(Notifier *n, const Parcel *p, WallTime now, Request *request, Arena *arena)

@@ -728,7 +728,7 @@ static void a_hundred_at_once_arrive_and_use_their_connections_again(void **stat
         assert_true(b->server->connections <= 100);
 }
 
-static void more_than_there_is_room_for_wait_in_order(void **state)
+static void more_than_there_is_room_for_wait_their_turn(void **state)
 {
         Bench *b = *state;
         size_t count = EXCHANGES_MAX + 50;
@@ -958,6 +958,16 @@ static void a_mail_server_that_does_not_answer_quit_does_not_hold_up_the_loop(vo
         uint64_t start = clock_ms(CLOCK_MONOTONIC);
         for (int i = 0; i < 3; i++)
                 assert_int_equal(bench_try(b, mail_sample(b))->class, SEND_PERMANENT);
+        ParcelSample *s = mail_sample(b);
+        s->channel.user = TEXT("loop");
+        s->channel.password = (Secret){ .kind = SECRET_FILE, .value = TEXT("pass") };
+        b->server->extensions = "250-mail.test\r\n250 AUTH PLAIN\r\n";
+        b->server->refuse = LOGIN;
+        b->server->reply = "535 5.7.8 no\r\n";
+        assert_int_equal(bench_try(b, s)->code, 535);
+        b->server->refuse = "";
+        b->server->reply = "554 no\r\n";
+        assert_int_equal(bench_try(b, mail_sample(b))->code, 554);
         b->server->refuse = "-";
         assert_int_equal(bench_try(b, mail_sample(b))->class, SEND_ACCEPTED);
         b->notifier = notifier_free(b->notifier);
@@ -1081,7 +1091,7 @@ int main(void)
                 TEST(a_name_nobody_knows_is_tried_again),
                 TEST(a_name_server_that_hangs_does_not_hold_up_the_loop),
                 TEST(a_hundred_at_once_arrive_and_use_their_connections_again),
-                TEST(more_than_there_is_room_for_wait_in_order),
+                TEST(more_than_there_is_room_for_wait_their_turn),
                 TEST(done_may_send_the_next),
                 TEST(freeing_drops_what_is_under_way_without_a_word),
                 TEST(an_idle_connection_that_closes_does_not_make_the_loop_spin),
