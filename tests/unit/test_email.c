@@ -184,7 +184,7 @@ static void an_alert_has_the_headers_of_a_well_behaved_message(void **state UNUS
         assert_string_equal(header(&mail, "Date"), "Fri, 20 Nov 2026 07:43:58 +0000");
         assert_string_equal(header(&mail, "From"), "Customer follow-up <loop@example.com>");
         assert_string_equal(header(&mail, "To"), "Ana Lima <ana.lima@example.com>");
-        assert_string_equal(header(&mail, "Subject"), "Customer follow-up #12");
+        assert_string_equal(header(&mail, "Subject"), "Call Maria Silva by Sat 07:43 (#12)");
         assert_string_equal(header(&mail, "Message-ID"), "<01a2b3c4-d5e6-8f01-9f02-030405060708@example.com>");
         assert_string_equal(header(&mail, "References"), "<01a2b3c4-d5e6-8007-8109-0a0b0c0d0e0f@example.com>");
         assert_string_equal(header(&mail, "Auto-Submitted"), "auto-generated");
@@ -214,7 +214,7 @@ static void later_messages_of_a_case_join_its_thread(void **state UNUSED)
         s->parcel.message = MESSAGE_REMINDER;
         s->parcel.key[15] = 99;
         Mail mail = mail_read(s);
-        assert_string_equal(header(&mail, "Subject"), "Re: Customer follow-up #12");
+        assert_string_equal(header(&mail, "Subject"), "Re: Call Maria Silva by Sat 07:43 (#12)");
         assert_string_equal(header(&mail, "In-Reply-To"), "<01a2b3c4-d5e6-8007-8109-0a0b0c0d0e0f@example.com>");
         assert_string_equal(header(&mail, "References"), "<01a2b3c4-d5e6-8007-8109-0a0b0c0d0e0f@example.com>");
         assert_string_equal(header(&mail, "Message-ID"), "<01a2b3c4-d5e6-8f01-9f02-030405060763@example.com>");
