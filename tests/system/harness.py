@@ -580,7 +580,7 @@ class Books:
             message = self.message_read(record)
             if message:
                 key = self.message_key(message)
-                if message["data"]["rung"]["number"] not in set(repeating_rungs):
+                if message["data"].get("rung", {}).get("number") not in set(repeating_rungs):
                     ids[key].add(identity)
                 if is_accepted and message["type"] == "case.opened":
                     alerted.add(self.group_of.get(message["data"]["response"]["id"]))
@@ -615,7 +615,8 @@ class Books:
     def message_key(message: dict) -> tuple:
         data = message["data"]
         about = data["response"]["id"] if message["type"] == "case.updated" else ""
-        return (data["case"]["id"], message["type"], data["rung"]["number"], data["recipient"]["id"], about)
+        rung = data.get("rung", {}).get("number")       # news of an event belong to no rung
+        return (data["case"]["id"], message["type"], rung, data["recipient"]["id"], about)
 
     def add_store(self, store: sqlite3.Connection, is_drained: bool = True) -> Books:
         """A copy of the store. is_drained: everything produced should have been read by now."""

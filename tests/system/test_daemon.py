@@ -176,7 +176,7 @@ def test_hostile_records_are_set_aside_with_their_bytes_and_never_stop_a_partiti
         copies[int(headers["__connect.errors.offset"])] = copy | {"headers": headers}
     for record, (value, reason) in zip(dead, HOSTILE.values()):
         copy = copies.pop(record.offset)
-        assert copy["key"] == "k" and (copy["payload"] is None) == (value is None or value == b""), (reason, copy)
+        assert copy["key"] == "k" and (copy["payload"] is None) == (value is None), (reason, copy)
         if value and reason != "not UTF-8":
             assert copy["payload"].encode() == value, reason
         assert copy["headers"]["__connect.errors.topic"] == topic and "kafka_dlt-original-offset" in copy["headers"]
@@ -402,7 +402,7 @@ def test_a_receiver_that_fails_for_a_while_gets_the_same_message_again_with_the_
     produced = kafka.produce(topic, [made])
     eventually(lambda: daemon.ctl("deliveries")[0]["state"] == "accepted", "accepted in the end", 90)
     ids = {r["headers"]["webhook-id"] for r in receivers.records() if r["path"] == "/hook/ana"}
-    assert len(ids) == 1 and daemon.ctl("deliveries")[0]["attempts"] == 3
+    assert len(ids) == 1 and len(list(receivers.records(path="/hook/ana"))) == 3
     check_books(env, daemon, produced, receivers)
 
 
