@@ -282,7 +282,7 @@ void route_resolve(const RouteTable *table, const Roster *roster, Response *r, W
         json_open(&router.trail, '[');
         size_t matched = route_match(&router);
         const Route *route = &table->routes[matched];
-        Text why;
+        Text why = TEXT_NONE;
         bool is_last = matched == table->count - 1;
         ret->is_catch_all = false;
         ret->owner = is_last ? catch_all_owner(&router, &why) : route_owner(&router, route, &why);

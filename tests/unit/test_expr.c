@@ -721,6 +721,8 @@ static void rules_that_can_never_match_are_known(void **state UNUSED)
                 { "nps > 10 or csat > 5", false },
                 { "not (nps <= 5 or nps > 5)", false },
                 { "n > 1e300", true }, /* no scale */
+                { "n < -1e300", true },
+                { "n < 3 and n != 2", true },
                 { "n > 3 and n < 2", false },
                 { "exists nps and not exists nps", false },
                 { "not exists nps and nps <= 6", false },
