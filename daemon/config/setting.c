@@ -55,6 +55,20 @@ static void scan_string(Scan *s)
                 s->at++;
 }
 
+/* libconfig would leave out the rest of the file without a word. */
+static void scan_comment(Scan *s)
+{
+        unsigned began = s->line;
+        s->at += 2;
+        scan_until(s, "*/");
+        if (s->at == s->text.len) {
+                s->is_good = false;
+                report_error(s->report, s->file, began, "the comment that begins here is not ended");
+                return;
+        }
+        s->at += 2;
+}
+
 static bool is_word(char c)
 {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.';
@@ -98,7 +112,7 @@ static void scan_token(Scan *s)
         } else if (s->text.data[s->at] == '#' || scan_starts(s, "//")) {
                 scan_until(s, "\n");
         } else if (scan_starts(s, "/*")) {
-                scan_until(s, "*/");
+                scan_comment(s);
         } else if (scan_starts(s, "@include")) {
                 s->is_good = false;
                 report_error(

@@ -465,6 +465,16 @@ TEST(templates, that_are_installed_are_good)
         assert_string_equal(said(), "");
 }
 
+TEST(installed_configuration, loads_without_a_word)
+{
+        folder_lay("conf", folder);
+        Config *config = load_good();
+        assert_string_equal(said(), "");
+        for (size_t i = 0; i < config->routes.count; i++)
+                assert_true(config->routes.routes[i].is_shadow); /* nobody is told before somebody has decided so */
+        config_unref(config);
+}
+
 TEST(credentials, outside_of_systemd_are_explained)
 {
         Config *config = NULL;
@@ -577,6 +587,7 @@ int main(void)
                 CASE(territories_are_found_by_name_then_by_the_longest_wildcard),
                 CASE(templates_are_read_from_the_folder_beside_the_main_file),
                 CASE(templates_that_are_installed_are_good),
+                CASE(installed_configuration_loads_without_a_word),
                 CASE(credentials_outside_of_systemd_are_explained),
                 CASE(restart_is_needed_for_what_a_reload_cannot_change),
                 CASE(problems_beyond_a_thousand_are_counted),
