@@ -41,7 +41,10 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libclosedloop.a
 	@mkdir -p $(@D)
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS)
 
-tests-build: $(UNIT_TESTS) $(B)/scenario
+tests-build: $(UNIT_TESTS) $(B)/scenario $(B)/docs-tables
+
+$(B)/docs-tables: $(B)/tests/docs/tables.o $(B)/libclosedloop.a
+	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 
 $(B)/scenario: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenario/*.c)) $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)

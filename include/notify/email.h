@@ -1,6 +1,7 @@
 /* email.h - a delivery as a mail: text and HTML, one recipient, in one thread with the others of its case.
  * Everything that is sent was made or checked here; libcurl checks neither addresses nor headers.
  * Pure; results are in the arena.
+ * Subject: what the alert's title was when the case was opened: who, and by when.
  * Threads: each mail of a case refers to an id made of the case's UUID, which no mail has itself, so that mail programs
  *          put them together whatever arrives first, also for somebody who never got the alert. Later messages have the
  *          same subject behind "Re:", as Gmail groups by subject as well.

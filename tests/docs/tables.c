@@ -1,0 +1,81 @@
+/* tables.c - prints the parts of the documentation that are tables in the code: what the README shows cannot be wrong
+ * for long. Usage: tables views|states|metrics|verbs|options */
+#include <stdio.h>
+
+#include "config/option.h"
+#include "core/case.h"
+#include "store/store.h"
+#include "web/metrics.h"
+
+static void views_print(void)
+{
+        StoreViewColumn c;
+        const char *view = "";
+        for (size_t i = 0; store_view_column(i, &c); i++) {
+                if (strcmp(view, c.view) != 0)
+                        printf("%s**`%s`**: %s\n\n| column | meaning |\n|---|---|\n", i ? "\n" : "", c.view, c.view_meaning);
+                view = c.view;
+                printf("| `%s`%s%s%s | %s |\n", c.column, c.is_time ? ", `" : "", c.is_time ? c.column : "",
+                       c.is_time ? "_us`" : "", c.meaning);
+        }
+}
+
+static void states_print(void)
+{
+        const char *state, *event, *verb, *next;
+        printf("| state | event | what happens | next state |\n|---|---|---|---|\n");
+        for (size_t i = 0; case_table_row(i, &state, &event, &verb, &next); i++)
+                printf("| %s | %s | %s | %s |\n", state, event, verb, next);
+}
+
+static void metrics_print(void)
+{
+        CLEANUP(metrics_freep) Metrics *metrics = metrics_new();
+        CLEANUP(arena_freep) Arena *arena = arena_new(16 * 1024);
+        Buffer b = buffer_in(arena);
+        for (MetricId id = 0; id < METRIC_MAX; id++) { /* a series each, or it would not be written; histograms are */
+                bool has_two = id == METRIC_RESPONSES || id == METRIC_DELIVERIES || id == METRIC_CONSUMER_LAG;
+                bool has_one = has_two || id == METRIC_CASES_OPENED || id == METRIC_CASES || id == METRIC_RUNGS ||
+                               id == METRIC_OUTBOX_MESSAGES || id == METRIC_BUILD_INFO;
+                bool is_histogram = id == METRIC_FIRST_CONTACT || id == METRIC_RUNG_LATENESS ||
+                                    id == METRIC_DELIVERY_SECONDS || id == METRIC_STORE_COMMIT;
+                if (!is_histogram)
+                        metrics_set(metrics, id, has_one ? TEXT("x") : TEXT_NONE, has_two ? TEXT("x") : TEXT_NONE, 1);
+        }
+        metrics_observe(metrics, METRIC_DELIVERY_SECONDS, TEXT("x"), 0);
+        metrics_write(metrics, &b);
+        Text rest = buffer_text(&b), line;
+        printf("| metric | meaning |\n|---|---|\n");
+        while (text_split(&rest, '\n', &line)) {
+                Text name, help = line;
+                if (!text_starts(line, TEXT("# HELP ")))
+                        continue;
+                help = text_from_offset(line, 7);
+                (void)text_split(&help, ' ', &name);
+                printf("| `" TEXT_F "` | " TEXT_F " |\n", TEXT_ARG(name), TEXT_ARG(help));
+        }
+}
+
+static void options_print(void)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(64 * 1024);
+        Buffer b = buffer_in(arena);
+        option_write_table(&b);
+        printf("```\n" TEXT_F "```\n", TEXT_ARG(text_trim(buffer_text(&b))));
+}
+
+int main(int argc, char **argv)
+{
+        const char *wanted = argc > 1 ? argv[1] : "";
+        if (strcmp(wanted, "views") == 0)
+                views_print();
+        else if (strcmp(wanted, "states") == 0)
+                states_print();
+        else if (strcmp(wanted, "metrics") == 0)
+                metrics_print();
+        else if (strcmp(wanted, "options") == 0)
+                options_print();
+        else
+                return 64;
+        return 0;
+}
