@@ -146,6 +146,7 @@ static void library_configure(void)
         if (is_configured)
                 return;
         is_configured = true;
+        (void)sqlite3_shutdown(); /* nothing can be set while it runs: a test may have used it before */
         must(sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) == SQLITE_OK);
         must(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
         must(sqlite3_config(SQLITE_CONFIG_URI, 0) == SQLITE_OK);

@@ -1,0 +1,283 @@
+#include "store_sample.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* ---- a real file ------------------------------------------------------------------------------------------------ */
+
+static void open_file(void)
+{
+        assert_int_equal(open_at(path), 0);
+}
+
+static void add_with_policy(int64_t number)
+{
+        Case c = sample_case(number);
+        begin();
+        assert_int_equal(store_policy_keep(store, &ONE_DAY, NOON), 0);
+        add(&c);
+        commit();
+}
+
+static void everything_survives_a_restart(void **state UNUSED)
+{
+        open_file();
+        add_with_policy(1);
+        begin();
+        DeliveryRow row = sample_delivery(5, 1);
+        deliver(&row);
+        commit();
+        assert_int_equal(counts_at(noon_plus(90000)).overdue, 1);
+        begin();
+        row = sample_delivery(6, 2);
+        deliver(&row);
+        commit();
+        store = store_free(store);
+        open_file();
+        assert_int_equal(store->figures.overdue, 1);
+        StoreCounts counts = counts_at(noon_plus(90000));
+        assert_int_equal(counts.cases[CASE_OPEN], 1);
+        assert_int_equal(counts.overdue, 1);
+        assert_int_equal(counts.deliveries_pending, 2);
+        Case expected = sample_case(1), back = load(1);
+        assert_same_case(&back, &expected);
+        assert_int_equal(store_probe(store), 0);
+}
+
+static void the_store_is_nobody_elses_to_read(void **state UNUSED)
+{
+        struct stat info;
+        char log[128];
+        (void)snprintf(log, sizeof(log), "%s-wal", path);
+        open_file();
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+        assert_int_equal(stat(log, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+static Store *held;
+
+static void hold_and_wait(int ready, int done)
+{
+        char byte = 'x';
+        Text message;
+        Arena *a = arena_new(4096);
+        if (store_open(path, a, &held, &message) < 0)
+                byte = '!';
+        (void)!write(ready, &byte, 1);
+        (void)!read(done, &byte, 1);
+        _exit(0);
+}
+
+/* The other process opens it first: a fork must not inherit an open store. */
+static void a_second_process_is_refused_with_the_file_named(void **state UNUSED)
+{
+        int ready[2], done[2];
+        char byte = 0;
+        open_file();
+        store = store_free(store);
+        assert_int_equal(pipe(ready), 0);
+        assert_int_equal(pipe(done), 0);
+        pid_t child = fork();
+        if (child == 0)
+                hold_and_wait(ready[1], done[0]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        assert_int_equal(byte, 'x');
+        Text message = TEXT_NONE;
+        int r = store_open(path, arena, &store, &message);
+        assert_int_equal(write(done[1], &byte, 1), 1);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_int_equal(r, -EBUSY);
+        assert_null(store);
+        assert_non_null(strstr(message.data, path));
+        assert_non_null(strstr(message.data, "another process has it open"));
+        for (size_t i = 0; i < 2; i++) {
+                (void)close(ready[i]);
+                (void)close(done[i]);
+        }
+        open_file(); /* it left: the store is free again */
+}
+
+/* ---- crashes ---------------------------------------------------------------------------------------------------- */
+
+enum {
+        CRASH_BATCH = 20,
+        CRASH_COMMITS = 25
+};
+
+/* One turn: the offset and CRASH_BATCH answers with case, event and delivery. */
+static int crash_turn(int64_t from)
+{
+        OffsetRow to = START;
+        to.generation = 1;
+        to.partition = 0;
+        to.next_offset = from + CRASH_BATCH;
+        int r = store_begin(store);
+        if (r >= 0)
+                r = store_offset_move(store, &to, from);
+        for (int64_t i = from + 1; i <= from + CRASH_BATCH && r >= 0; i++) {
+                Case c = sample_case(i);
+                CaseEvent event = sample_event();
+                ResponseRow response = sample_response(i);
+                DeliveryRow row = sample_delivery(i, i);
+                bool is_new;
+                r = store_response_add(store, &response, &is_new);
+                r = r < 0 ? r : store_case_add(store, &c);
+                r = r < 0 ? r : store_event_add(store, i, 1, &event);
+                r = r < 0 ? r : store_delivery_add(store, &row);
+        }
+        return r < 0 ? r : store_commit(store);
+}
+
+static int crash_prepare(void)
+{
+        OffsetRow first = START;
+        first.partition = 0;
+        first.next_offset = 0;
+        first.generation = 1;
+        int r = open_at(path);
+        r = r < 0 ? r : store_begin(store);
+        r = r < 0 ? r : store_policy_keep(store, &ONE_DAY, NOON);
+        r = r < 0 ? r : store_offset_add(store, &first);
+        return r < 0 ? r : store_commit(store);
+}
+
+/* Turn after turn, saying after each how far it is committed. */
+static void crash_child(int out)
+{
+        int64_t from = 0;
+        if (crash_prepare() < 0)
+                _exit(1);
+        while (crash_turn(from) == 0) {
+                from += CRASH_BATCH;
+                if (write(out, &from, sizeof(from)) != sizeof(from))
+                        break;
+        }
+        _exit(1);
+}
+
+static int64_t crash_run(void)
+{
+        int out[2];
+        int64_t promised = 0;
+        assert_int_equal(pipe(out), 0);
+        pid_t child = fork();
+        if (child == 0)
+                crash_child(out[1]);
+        (void)close(out[1]);
+        for (int i = 0; i < CRASH_COMMITS; i++)
+                assert_int_equal(read(out[0], &promised, sizeof(promised)), sizeof(promised));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        for (int64_t more; read(out[0], &more, sizeof(more)) == sizeof(more);)
+                promised = more;
+        (void)close(out[0]);
+        return promised;
+}
+
+static void assert_sound(void)
+{
+        assert_int_equal(query("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+        int64_t offset = query("SELECT next_offset FROM kafka_offset");
+        assert_int_equal(query("SELECT count(*) FROM response"), offset);
+        assert_int_equal(query("SELECT count(*) FROM cases"), offset);
+        assert_int_equal(query("SELECT count(*) FROM case_event"), offset);
+        assert_int_equal(query("SELECT count(*) FROM delivery"), offset);
+        assert_int_equal(store->figures.open, offset);
+        assert_int_equal(store->figures.deliveries_pending, offset);
+}
+
+/* Promise S2. */
+static void after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole(void **state UNUSED)
+{
+        int64_t promised = crash_run();
+        open_file();
+        assert_sound();
+        int64_t offset = query("SELECT next_offset FROM kafka_offset");
+        assert_in_range(offset, promised, promised + CRASH_BATCH);
+        assert_int_equal(crash_turn(offset), 0);
+        assert_sound();
+}
+
+static void a_full_disk_is_told_and_leaves_everything_readable(void **state UNUSED)
+{
+        assert_int_equal(crash_prepare(), 0);
+        assert_int_equal(crash_turn(0), 0);
+        int64_t offset = CRASH_BATCH, pages = query("PRAGMA page_count");
+        Text sql = arena_textf(arena, "PRAGMA max_page_count = %lld", (long long)pages + 3);
+        assert_int_equal(sqlite3_exec(store->db, sql.data, NULL, NULL, NULL), SQLITE_OK);
+        int r = 0;
+        for (; r == 0 && offset < 10000; offset += CRASH_BATCH)
+                r = crash_turn(offset);
+        assert_int_equal(r, -ENOSPC);
+        store_rollback(store);
+        assert_string_equal(store_error(store), "database or disk is full");
+        assert_sound();
+        assert_int_equal(load(1).number, 1);
+        (void)query("PRAGMA max_page_count = 1000000"); /* somebody made room */
+        assert_int_equal(crash_turn(query("SELECT next_offset FROM kafka_offset")), 0);
+        assert_sound();
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+        struct rlimit limit;
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        limit.rlim_cur = bytes;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_disk_that_fails_is_told_apart_from_a_full_one(void **state UNUSED)
+{
+        assert_int_equal(crash_prepare(), 0);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        limit_file_size(400000);
+        int64_t offset = 0;
+        int r = 0;
+        for (; r == 0 && offset < 10000; offset += CRASH_BATCH)
+                r = crash_turn(offset);
+        limit_file_size(RLIM_INFINITY);
+        assert_int_equal(r, -EIO);
+        store_rollback(store);
+        store = store_free(store);
+        open_file(); /* as after a restart */
+        assert_sound();
+}
+
+static void a_long_log_goes_into_the_file_by_itself_and_when_idle(void **state UNUSED)
+{
+        assert_int_equal(crash_prepare(), 0);
+        assert_int_equal(store_checkpoint(store), 0);
+        int64_t offset = 0;
+        int before = 0;
+        for (; store->log_frames >= before; offset += CRASH_BATCH) {
+                before = store->log_frames;
+                assert_int_equal(crash_turn(offset), 0);
+        }
+        assert_in_range(before, 3900, 4000); /* forced */
+        while (store->log_frames < 1000) {
+                assert_int_equal(crash_turn(offset), 0);
+                offset += CRASH_BATCH;
+        }
+        assert_int_equal(store_checkpoint(store), 0);
+        assert_int_equal(store->log_frames, 0);
+        assert_sound();
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                ON_DISK(everything_survives_a_restart),
+                ON_DISK(the_store_is_nobody_elses_to_read),
+                ON_DISK(a_second_process_is_refused_with_the_file_named),
+                ON_DISK(after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole),
+                ON_DISK(a_full_disk_is_told_and_leaves_everything_readable),
+                ON_DISK(a_disk_that_fails_is_told_apart_from_a_full_one),
+                ON_DISK(a_long_log_goes_into_the_file_by_itself_and_when_idle),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
