@@ -39,8 +39,10 @@ static void metrics_print(void)
                                id == METRIC_OUTBOX_MESSAGES || id == METRIC_BUILD_INFO;
                 bool is_histogram = id == METRIC_FIRST_CONTACT || id == METRIC_RUNG_LATENESS ||
                                     id == METRIC_DELIVERY_SECONDS || id == METRIC_STORE_COMMIT;
+                bool is_counter = id == METRIC_RESPONSES || id == METRIC_CASES_OPENED || id == METRIC_RUNGS ||
+                                  id == METRIC_DELIVERIES || id == METRIC_OFFSET_CONFLICTS;
                 if (!is_histogram)
-                        metrics_set(metrics, id, has_one ? TEXT("x") : TEXT_NONE, has_two ? TEXT("x") : TEXT_NONE, 1);
+                        (is_counter ? metrics_add : metrics_set)(metrics, id, has_one ? TEXT("x") : TEXT_NONE, has_two ? TEXT("x") : TEXT_NONE, 1);
         }
         metrics_observe(metrics, METRIC_DELIVERY_SECONDS, TEXT("x"), 0);
         metrics_write(metrics, &b);
