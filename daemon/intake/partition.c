@@ -99,16 +99,42 @@ static void partition_sort_out(Intake *intake, Topic *topic, int32_t number)
 
 /* ---- what is new ------------------------------------------------------------------------------------------------ */
 
-/* A topic that was deleted has none; one that grows has more. */
-static void topic_count(Topic *topic)
+static void partition_forget(Partition *p)
 {
-        if (!topic_has_partition(topic, 0)) {
-                topic->known_count = 0;
-                return;
+        p->state = PARTITION_NEW;
+        p->trouble = KAFKA_OK;
+        p->retries = 0;
+        p->next_offset = -1;
+        p->end_offset = -1;
+}
+
+/* Partitions that are no more: the topic was deleted. Should it come back, their offsets mean other records, so they
+ * are reported again. What was read of them is to be stored before that. */
+static void partitions_vanish(Intake *intake, Topic *topic)
+{
+        if (intake->has_handed_out) {
+                intake->has_handed_out = false;
+                intake->ops->drained(intake->userdata);
         }
-        while (topic->known_count < INT32_MAX && topic_has_partition(topic, topic->known_count))
-                topic->known_count++;
-        (void)topic_partition(topic, topic->known_count - 1);
+        for (size_t i = (size_t)topic->known_count; i < topic->count; i++) {
+                if (topic->partitions[i].state == PARTITION_READING)
+                        (void)partition_leave(intake, topic, (int32_t)i);
+                partition_forget(&topic->partitions[i]);
+        }
+}
+
+static void topic_count(Intake *intake, Topic *topic)
+{
+        int32_t before = topic->known_count, count = before;
+        while (count > 0 && !topic_has_partition(topic, count - 1))
+                count--;
+        while (count < INT32_MAX && topic_has_partition(topic, count))
+                count++;
+        topic->known_count = count;
+        if (count < before)
+                partitions_vanish(intake, topic);
+        if (count > 0)
+                (void)topic_partition(topic, count - 1);
 }
 
 static void broker_meet(Intake *intake)
@@ -127,7 +153,7 @@ static void broker_meet(Intake *intake)
 void intake_sort_out(Intake *intake)
 {
         for (Topic *topic = intake->topics; topic; topic = topic->next)
-                topic_count(topic);
+                topic_count(intake, topic);
         broker_meet(intake);
         for (Topic *topic = intake->topics; topic; topic = topic->next)
                 for (size_t i = 0; i < topic->count; i++)
@@ -154,14 +180,6 @@ int intake_assign(Intake *intake, Text topic_name, int32_t partition, int64_t of
         p->trouble = KAFKA_OK;
         p->retries = 0;
         return partition_read(intake, topic, partition, offset);
-}
-
-static void partition_forget(Partition *p)
-{
-        p->state = PARTITION_NEW;
-        p->trouble = KAFKA_OK;
-        p->retries = 0;
-        p->next_offset = -1;
 }
 
 int intake_restart(Intake *intake)

@@ -55,7 +55,7 @@ static void partition_update(Topic *topic, const JsonValue *statistics)
 static bool topic_is_led(const Topic *topic, const Brokers *brokers)
 {
         int64_t last_up = -1;
-        for (size_t i = 0; i < topic->count; i++) {
+        for (size_t i = 0; i < topic->count && i < (size_t)topic->known_count; i++) {
                 const Partition *p = &topic->partitions[i];
                 if (p->state != PARTITION_READING || (last_up >= 0 && p->leader == last_up))
                         continue;

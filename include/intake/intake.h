@@ -57,8 +57,9 @@ typedef struct IntakeOps {
         /* May more records come now? Asked before each, also when none may be there; after false, call
          * intake_continue() when there is room again. It is asked again each second in any case. */
         bool (*has_room)(void *userdata);
-        /* A partition of a source's topic that is not assigned: answer, now or later, with intake_assign(). Told once;
-         * partition_count is how many the topic has. */
+        /* A partition of a source's topic that is not assigned: answer, now or later, with intake_assign(). Told once,
+         * and again after intake_restart() and when a deleted topic comes back: then after ops->drained, for what was
+         * read of it before. partition_count is how many the topic has. */
         void (*partition)(void *userdata, const Source *source, int32_t partition, int32_t partition_count);
         /* health changed; text is one line for an operator, without secrets */
         void (*health)(void *userdata, KafkaHealth health, Text text);
