@@ -34,6 +34,7 @@ struct Web {
         sd_event_source *io, *timer;
         Span patience;
         uint16_t port;
+        bool has_new_place; /* a connection has ended in this run */
         Client clients[CONNECTIONS_MAX];
 };
 
@@ -226,6 +227,7 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
         if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
                 if (*client)
                         ((Client *)*client)->fd = -1;
+                web->has_new_place = true;
                 return;
         }
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -259,13 +261,14 @@ static void clients_end(Web *web, MonoTime now)
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
-/* The library's descriptor alone is not enough: it also wants to be run when its timeout has passed. */
+/* The library's descriptor alone is not enough: it also wants to be run when its timeout has passed, and once more
+ * after a connection has ended: only then does it listen again, if it had too many. */
 static uint64_t wait_us(const Web *web, MonoTime now)
 {
         MHD_UNSIGNED_LONG_LONG ms = 0;
-        uint64_t wait = UINT64_MAX;
+        uint64_t wait = web->has_new_place ? 0 : UINT64_MAX;
         if (MHD_get_timeout(web->http, &ms) == MHD_YES)
-                wait = MIN_OF((uint64_t)ms, UINT64_C(3600000)) * 1000;
+                wait = MIN_OF(wait, MIN_OF((uint64_t)ms, UINT64_C(3600000)) * 1000);
         for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
                 const Client *client = &web->clients[i];
                 if (client->fd >= 0 && client->deadline.us != INT64_MAX)
@@ -276,6 +279,7 @@ static uint64_t wait_us(const Web *web, MonoTime now)
 
 static int web_run(Web *web)
 {
+        web->has_new_place = false;
         (void)MHD_run(web->http); /* fails only for want of memory, and then with the connections concerned */
         MonoTime now = clock_mono();
         clients_end(web, now);
