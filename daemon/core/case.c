@@ -313,7 +313,11 @@ static void verb_pause(Work *w)
 {
         w->next.attempts++;
         attempt_note(w);
-        owner_change(w);
+        if (w->event->owner.data) { /* a member of the group has taken it */
+                owner_change(w);
+                w->next.told_at = w->event->at;
+                (void)effect_add(w, EFFECT_DROP_QUEUED);
+        }
         w->next.paused_until = w->event->paused_until;
         effects_of_event(w);
         steps_replace(w);

@@ -187,6 +187,34 @@ static void plan_help_told(Plan *p, size_t rung, size_t first, bool any_time)
         (void)plan_party(p, p->scene->owner, step, any_time, true);
 }
 
+static bool gets_alert_now(const LadderScene *scene, const StepList *list, Text recipient)
+{
+        for (size_t i = 0; i < list->count; i++)
+                if (list->steps[i].message == MESSAGE_ALERT && list->steps[i].due_at.us <= scene->now.us &&
+                    text_equal(list->steps[i].recipient, recipient))
+                        return true;
+        return false;
+}
+
+static void step_wait_for_reader(const LadderScene *scene, Step *s)
+{
+        WallTime awake = reader_time(scene, s->recipient, rung_any_time(scene, s), scene->now);
+        if (s->due_at.us <= scene->now.us && awake.us > scene->now.us)
+                s->due_at = awake;
+}
+
+/* What is overdue, after an outage or because the answer came late, does not wake anybody either; but what an alert
+ * stands for goes with it, and that may come at any time. */
+static void steps_wait_for_readers(const LadderScene *scene, StepList *list)
+{
+        for (size_t i = 0; i < list->count; i++)
+                if (list->steps[i].message == MESSAGE_ALERT)
+                        step_wait_for_reader(scene, &list->steps[i]);
+        for (size_t i = 0; i < list->count; i++)
+                if (!gets_alert_now(scene, list, list->steps[i].recipient))
+                        step_wait_for_reader(scene, &list->steps[i]);
+}
+
 /* What is due now and repeats knows when it comes again. */
 static void steps_repeat(const LadderScene *scene, StepList *list)
 {
@@ -198,6 +226,34 @@ static void steps_repeat(const LadderScene *scene, StepList *list)
                 WallTime next = delay_from(scene, rung->repeat, scene->now);
                 s->again_at = reader_time(scene, s->recipient, rung->any_time, next);
         }
+}
+
+static WallTime help_asked_at(const StepList *list, uint8_t rung)
+{
+        WallTime asked = WALL_NEVER;
+        for (size_t i = 0; i < list->count; i++)
+                if (list->steps[i].rung == rung && list->steps[i].message == MESSAGE_HELP_NEEDED)
+                        asked = wall_earlier(asked, list->steps[i].due_at);
+        return asked;
+}
+
+/* Times have moved: the owner still does not hear of help before it was asked for. */
+static void steps_order_help(const LadderScene *scene, StepList *list)
+{
+        for (size_t i = 0; i < list->count; i++) {
+                Step *s = &list->steps[i];
+                WallTime asked = s->message == MESSAGE_HELP_TOLD ? help_asked_at(list, s->rung) : WALL_NEVER;
+                if (asked.us != WALL_NEVER.us)
+                        step_not_before(scene, s, asked);
+        }
+}
+
+/* Times have been worked out or have moved: what follows from them. */
+static void steps_settle(const LadderScene *scene, StepList *list)
+{
+        steps_wait_for_readers(scene, list);
+        steps_order_help(scene, list);
+        steps_repeat(scene, list);
 }
 
 StepList ladder_plan(const LadderScene *scene, Arena *arena)
@@ -214,7 +270,7 @@ StepList ladder_plan(const LadderScene *scene, Arena *arena)
                 if (rung->message == MESSAGE_HELP_NEEDED)
                         plan_help_told(&p, i, first, rung->any_time);
         }
-        steps_repeat(scene, &p.list);
+        steps_settle(scene, &p.list);
         return p.list;
 }
 
@@ -228,10 +284,20 @@ static StepList steps_copy(const Case *c, Arena *arena)
         return list;
 }
 
+/* Is this waiting step the same part of the ladder, for whoever has it? What the owner was told stays told, what others
+ * were told stays told; the news of help waits as long as the question does. */
+static bool is_same_part(const Step *waiting, const Step *wanted)
+{
+        Message message = wanted->message == MESSAGE_HELP_TOLD ? MESSAGE_HELP_NEEDED : wanted->message;
+        bool is_owners = wanted->why == RECIPIENT_OWNER && wanted->message != MESSAGE_HELP_TOLD;
+        return waiting->rung == wanted->rung && waiting->message == message &&
+               (waiting->why == RECIPIENT_OWNER) == is_owners;
+}
+
 static bool rung_waits(const Case *c, const Step *wanted, uint16_t *ret_occurrence)
 {
         for (size_t i = 0; i < c->step_count; i++) {
-                if (c->steps[i].rung == wanted->rung && c->steps[i].message == wanted->message) {
+                if (is_same_part(&c->steps[i], wanted)) {
                         *ret_occurrence = c->steps[i].occurrence;
                         return true;
                 }
@@ -244,7 +310,7 @@ static WallTime rung_due(const Case *c, const Step *wanted)
 {
         WallTime due = WALL_NEVER;
         for (size_t i = 0; i < c->step_count; i++)
-                if (c->steps[i].rung == wanted->rung && c->steps[i].message == wanted->message)
+                if (is_same_part(&c->steps[i], wanted))
                         due = wall_earlier(due, c->steps[i].due_at);
         return due;
 }
@@ -279,26 +345,6 @@ static void steps_give_notice(const LadderScene *scene, StepList *list, WallTime
                         step_not_before(scene, &list->steps[i], notice);
 }
 
-static WallTime help_asked_at(const StepList *list, uint8_t rung)
-{
-        WallTime asked = WALL_NEVER;
-        for (size_t i = 0; i < list->count; i++)
-                if (list->steps[i].rung == rung && list->steps[i].message == MESSAGE_HELP_NEEDED)
-                        asked = wall_earlier(asked, list->steps[i].due_at);
-        return asked;
-}
-
-/* Times have moved: the owner still does not hear of help before it was asked for. */
-static void steps_order_help(const LadderScene *scene, StepList *list)
-{
-        for (size_t i = 0; i < list->count; i++) {
-                Step *s = &list->steps[i];
-                WallTime asked = s->message == MESSAGE_HELP_TOLD ? help_asked_at(list, s->rung) : WALL_NEVER;
-                if (asked.us != WALL_NEVER.us)
-                        step_not_before(scene, s, asked);
-        }
-}
-
 /* A waiting rung for its new reader, not before the time that a repeat or a pause has given it. */
 static void step_carry(const LadderScene *scene, const Case *c, Step *s, uint16_t occurrence)
 {
@@ -329,8 +375,7 @@ StepList ladder_retarget(const LadderScene *scene, const Case *c, bool with_aler
         informed_keep(scene, c, &kept);
         if (!with_alert) /* who claims it knows of it since now */
                 steps_give_notice(scene, &kept, scene->now);
-        steps_order_help(scene, &kept);
-        steps_repeat(scene, &kept);
+        steps_settle(scene, &kept);
         return kept;
 }
 
@@ -369,8 +414,7 @@ StepList ladder_refit(const LadderScene *scene, const Case *c, AlertState alert,
                 steps_give_notice(scene, &list, told_at);
         else if (alert == ALERT_GIVEN_UP && c->level == 0)
                 steps_hurry(scene, &list);
-        steps_order_help(scene, &list);
-        steps_repeat(scene, &list);
+        steps_settle(scene, &list);
         return list;
 }
 

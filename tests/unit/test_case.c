@@ -273,7 +273,7 @@ static void nobody_else_hears_of_it_while_the_alert_is_on_its_way(void **state U
         assert_int_equal(out.effect_count, 0);
         assert_true(out.is_recorded && c.is_held);
         assert_true(wall_is_set(c.due_at)); /* the window */
-        out = due(&c, at("2026-11-30T12:00-03:00"), ALERT_PENDING, WALL_NONE);
+        out = due(&c, at("2026-11-30T11:00-03:00"), ALERT_PENDING, WALL_NONE);
         assert_int_equal(out.effect_count, 0);
         assert_true(c.is_held && !wall_is_set(c.due_at));
 }
@@ -390,7 +390,7 @@ static void an_attempt_does_not_lose_what_is_overdue(void **state UNUSED)
 {
         /* Held because the alert is on its way; then the steps are handed over without a pause. */
         Case c = case_opened("ana", "2026-11-17T09:00-03:00");
-        (void)due(&c, at("2026-11-30T12:00-03:00"), ALERT_PENDING, WALL_NONE);
+        (void)due(&c, at("2026-11-30T11:00-03:00"), ALERT_PENDING, WALL_NONE);
         assert_true(c.is_held);
         CaseEvent e = event_of(EVENT_ATTEMPT, at("2026-11-30T13:00-03:00"));
         event_steps(&e, (StepList){ (Step *)(uintptr_t)c.steps, c.step_count });

@@ -147,8 +147,10 @@ static void nobody_hears_of_it_before_the_owner_had_it_for_four_working_hours(vo
         /* Answered on Tuesday 09:00, read on Wednesday 05:00 at ana's: accepted then, counted from 08:00. */
         LadderScene scene = scene_of("ana", "2026-11-17T09:00-03:00", "2026-11-18T05:00-03:00");
         Case c = case_with(ladder_plan(&scene, arena));
+        c.steps++; /* the alert has been sent */
+        c.step_count--;
         StepList list = ladder_refit(&scene, &c, ALERT_ACCEPTED, scene.now, arena);
-        expect_step(list, 1, "ana", MESSAGE_REMINDER, "2026-11-17T14:00-03:00"); /* the owner's own: not held back */
+        expect_step(list, 1, "ana", MESSAGE_REMINDER, "2026-11-18T08:00-03:00"); /* overdue: when she is there */
         expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-18T15:00Z"); /* 08:00 + 4 = 12:00 */
         expect_step(list, 3, "joe", MESSAGE_WINDOW_MISSED, "2026-11-18T15:00Z");
         expect_step(list, 3, "ana", MESSAGE_WINDOW_MISSED, "2026-11-18T09:00-03:00");
