@@ -74,43 +74,57 @@ static StepList tells_without(StepList list, Text id)
 }
 
 /* A member of the owning group who tries or reaches the customer has taken the case. */
-static void act_takes(Work *w, Subject *s, const Act *act, CaseEvent *event)
+static bool act_takes(Work *w, Subject *s, const Act *act, CaseEvent *event)
 {
-        if (!s->c.owner_is_group || !group_has(s->scene.owner.group, act->by))
-                return;
+        if (s->c.state != CASE_OPEN || !s->c.owner_is_group || !group_has(s->scene.owner.group, act->by))
+                return false;
         Party owner = roster_party(&w->config->roster, act->by, w->now);
         event_owner(event, owner);
         s->scene.owner = owner;
+        return true;
+}
+
+/* The owner, or the members of the group, but for the one who has acted; and the rooms. */
+static StepList news(Work *w, const Subject *s, const Act *act, Message message)
+{
+        StepList tells = tells_without(ladder_tell_owner(&s->scene, message, w->arena), act->by);
+        steps_append(&tells, ladder_tell_channels(&s->scene, message, w->arena), w->arena);
+        return tells;
+}
+
+/* The steps for whoever has taken the case, as if they had waited for them all along. */
+static Case case_retargeted(Work *w, const Subject *s)
+{
+        Case waiting = s->c;
+        StepList mine = ladder_retarget(&s->scene, &s->c, false, w->arena);
+        waiting.steps = mine.steps;
+        waiting.step_count = mine.count;
+        return waiting;
 }
 
 static void resolve_attempt(Work *w, Subject *s, const Act *act, CaseEvent *event)
 {
-        act_takes(w, s, act, event);
+        StepList tells = news(w, s, act, MESSAGE_CLAIMED);
+        bool takes = act_takes(w, s, act, event);
         if (s->c.state != CASE_OPEN)
                 return;
-        bool takes = event->owner.data != NULL;
-        Case waiting = s->c;
-        if (takes) {
-                StepList mine = ladder_retarget(&s->scene, &waiting, false, w->arena);
-                waiting.steps = mine.steps;
-                waiting.step_count = mine.count;
-        }
+        Case waiting = takes && s->c.mode == MODE_LIVE ? case_retargeted(w, s) : s->c;
         if (s->c.attempts < s->policy->attempts_max) {
                 event->paused_until = ladder_pause_end(&s->scene);
                 event_steps(event, ladder_pause(&s->scene, &waiting, event->paused_until, w->arena));
         } else if (takes) {
                 event_steps(event, (StepList){ (Step *)(uintptr_t)waiting.steps, waiting.step_count });
         }
+        if (takes && s->c.mode == MODE_LIVE)
+                event_tells(event, tells);
 }
 
 static void resolve_contact(Work *w, Subject *s, const Act *act, CaseEvent *event)
 {
-        act_takes(w, s, act, event);
-        if (s->c.state != CASE_OPEN || s->c.mode != MODE_LIVE)
-                return;
-        StepList tells = ladder_tell_channels(&s->scene, MESSAGE_CONTACTED, w->arena);
-        steps_append(&tells, tells_without(ladder_tell_owner(&s->scene, MESSAGE_CONTACTED, w->arena), act->by), w->arena);
-        event_tells(event, tells);
+        StepList tells = news(w, s, act, MESSAGE_CONTACTED);
+        (void)act_takes(w, s, act, event);
+        if (s->c.state == CASE_OPEN && s->c.mode == MODE_LIVE)
+                event_tells(event, tells);
 }
 
 static const char *resolve_claim(Work *w, Subject *s, const Act *act, CaseEvent *event)
@@ -120,8 +134,7 @@ static const char *resolve_claim(Work *w, Subject *s, const Act *act, CaseEvent 
                 return "only a person can claim a case";
         if (!s->c.owner_is_group || s->c.state != CASE_OPEN)
                 return NULL; /* the table knows what to say */
-        StepList tells = tells_without(ladder_tell_owner(&s->scene, MESSAGE_CLAIMED, w->arena), act->by);
-        steps_append(&tells, ladder_tell_channels(&s->scene, MESSAGE_CLAIMED, w->arena), w->arena);
+        StepList tells = news(w, s, act, MESSAGE_CLAIMED);
         event_owner(event, owner);
         subject_scene(w, s, owner);
         if (s->c.mode == MODE_LIVE) {

@@ -16,16 +16,24 @@ static bool is_disabled(const Work *w, Text channel, Text recipient)
         return false;
 }
 
-/* The reader's channels in their order; `after` absent: from the first. NULL: there is none left. */
+static size_t channel_index(const Person *reader, Text name)
+{
+        size_t i = 0;
+        while (i < reader->channel_count && !text_equal(reader->channels[i], name))
+                i++;
+        return i;
+}
+
+/* The reader's channels in their order, behind `after`; from the first if that is absent, or no longer one of theirs.
+ * NULL: there is none left. */
 static const Channel *channel_next(const Work *w, const Person *reader, Text after)
 {
-        bool passed = !after.data;
-        for (size_t i = 0; i < reader->channel_count; i++) {
+        size_t from = after.data ? channel_index(reader, after) + 1 : 0;
+        for (size_t i = from > reader->channel_count ? 0 : from; i < reader->channel_count; i++) {
                 Text name = reader->channels[i];
                 const Channel *channel = config_channel(w->config, name);
-                if (passed && channel && channel->is_supported && !channel->is_shared && !is_disabled(w, name, reader->id))
+                if (channel && channel->is_supported && !channel->is_shared && !is_disabled(w, name, reader->id))
                         return channel;
-                passed |= text_equal(name, after);
         }
         return NULL;
 }
@@ -169,6 +177,75 @@ static DeliveryRow row_of_effect(Work *w, const Subject *s, const Case *c, const
         };
 }
 
+/* ---- operators -------------------------------------------------------------------------------------------------- */
+
+static bool is_troubled(const Turn *turn, Text trouble)
+{
+        for (size_t i = 0; i < turn->troubled_count; i++)
+                if (text_equal(turn->troubled[i], trouble))
+                        return true;
+        return false;
+}
+
+static void trouble_note(Turn *turn, Text trouble)
+{
+        turn->troubled = arena_grow(turn->memory, turn->troubled, turn->troubled_count, &turn->troubled_capacity,
+                                    sizeof(Text));
+        turn->troubled[turn->troubled_count++] = arena_text(turn->memory, trouble);
+}
+
+static int operator_tell(Work *w, Text recipient, Text text)
+{
+        const Channel *channel = channel_first(w, recipient);
+        if (!channel)
+                return 0;
+        DeliveryRow row = {
+                .rung = -1,
+                .occurrence = (int32_t)(w->turn->last.delivery + 1),
+                .recipient = recipient,
+                .channel = channel->name,
+                .why = RECIPIENT_PERSON,
+                .message = MESSAGE_OPERATOR,
+                .due_at = w->now,
+                .next_at = w->now,
+                .first_tried_at = WALL_NONE,
+                .ended_at = WALL_NONE,
+                .note = text,
+        };
+        int r = row_add(w, &row);
+        w->turn->fetch_at = w->now;
+        return r == -EEXIST ? 0 : r;
+}
+
+/* Words for whoever has to mend it, once per channel and recipient until the channel works again: what a receiver
+ * answers may differ each time. */
+static int tell_operators(Work *w, const DeliveryRow *row, Text text)
+{
+        Text trouble = arena_textf(w->arena, TEXT_F " " TEXT_F, TEXT_ARG(row->channel), TEXT_ARG(row->recipient));
+        if (is_troubled(w->turn, trouble))
+                return 0;
+        trouble_note(w->turn, trouble);
+        int r = 0;
+        for (size_t i = 0; i < w->config->operator_count && r >= 0; i++)
+                r = operator_tell(w, w->config->operators[i], text);
+        return r;
+}
+
+static void trouble_over(Work *w, Text channel)
+{
+        Turn *turn = w->turn;
+        size_t kept = 0;
+        for (size_t i = 0; i < turn->troubled_count; i++) {
+                Text rest = turn->troubled[i], name;
+                (void)text_split(&rest, ' ', &name);
+                if (!text_equal(name, channel))
+                        turn->troubled[kept++] = turn->troubled[i];
+        }
+        turn->troubled_count = kept;
+}
+
+/* ---- telling ---------------------------------------------------------------------------------------------------- */
+
 /* Nobody can be reached this way: kept as failed, so that the ladder goes on and an operator hears of it. */
 static int tell_nowhere(Work *w, DeliveryRow *row)
 {
@@ -181,8 +258,9 @@ static int tell_nowhere(Work *w, DeliveryRow *row)
         if (r >= 0 && row->message == MESSAGE_ALERT && row->why == RECIPIENT_OWNER)
                 work_wake(w, row->case_number);
         if (r >= 0)
-                r = work_tell_operators(w, arena_textf(w->arena, "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
-                                                       TEXT_ARG(row->recipient)));
+                r = tell_operators(w, row,
+                                   arena_textf(w->arena, "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
+                                               TEXT_ARG(row->recipient)));
         return r == -EEXIST ? 0 : r;
 }
 
@@ -206,55 +284,24 @@ int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect)
         return 0;
 }
 
-/* ---- operators -------------------------------------------------------------------------------------------------- */
-
-int work_tell_operators(Work *w, Text text)
-{
-        for (size_t i = 0; i < w->turn->troubled_count; i++)
-                if (text_equal(w->turn->troubled[i], text))
-                        return 0;
-        w->turn->troubled = arena_grow(w->turn->memory, w->turn->troubled, w->turn->troubled_count,
-                                       &w->turn->troubled_capacity, sizeof(Text));
-        w->turn->troubled[w->turn->troubled_count++] = arena_text(w->turn->memory, text);
-        for (size_t i = 0; i < w->config->operator_count; i++) {
-                Text recipient = w->config->operators[i];
-                const Channel *channel = channel_first(w, recipient);
-                if (!channel)
-                        continue;
-                DeliveryRow row = {
-                        .rung = -1,
-                        .occurrence = (int32_t)(w->turn->last.delivery + 1),
-                        .recipient = recipient,
-                        .channel = channel->name,
-                        .why = RECIPIENT_PERSON,
-                        .message = MESSAGE_OPERATOR,
-                        .due_at = w->now,
-                        .next_at = w->now,
-                        .first_tried_at = WALL_NONE,
-                        .ended_at = WALL_NONE,
-                        .note = text,
-                };
-                int r = row_add(w, &row);
-                if (r < 0 && r != -EEXIST)
-                        return r;
-                w->turn->fetch_at = w->now;
-        }
-        return 0;
-}
-
-static void trouble_over(Work *w, Text channel)
-{
-        Turn *turn = w->turn;
-        for (size_t i = 0; i < turn->troubled_count; i++)
-                if (text_starts(turn->troubled[i], arena_textf(w->arena, "channel \"" TEXT_F "\"", TEXT_ARG(channel))))
-                        turn->troubled[i] = turn->troubled[--turn->troubled_count];
-}
-
 /* ---- results ---------------------------------------------------------------------------------------------------- */
 
 static bool is_owner_alert(const DeliveryRow *row)
 {
         return row->message == MESSAGE_ALERT && row->why == RECIPIENT_OWNER && row->case_number > 0;
+}
+
+/* Nothing more to say: the customer was reached, the case opened again or changed hands since it was decided. It was
+ * with a transport then, or a crash has brought it back. */
+static bool is_over(const Case *c, const DeliveryRow *row)
+{
+        bool is_news = row->message == MESSAGE_CONTACTED || row->message == MESSAGE_CLOSED;
+        if (row->message == MESSAGE_TOO_OLD)
+                return false; /* it stands for other cases, too */
+        if (row->epoch != c->epoch || (c->state != CASE_OPEN && !is_news))
+                return true;
+        bool is_owners = row->why == RECIPIENT_OWNER && !is_news && row->message != MESSAGE_CLAIMED;
+        return is_owners && !c->owner_is_group && !text_equal(row->recipient, c->owner);
 }
 
 /* The same message on the person's next channel. */
@@ -278,40 +325,44 @@ static int fall_over(Work *w, DeliveryRow *row)
         return r == -EEXIST ? 0 : r;
 }
 
-static int result_accepted(Work *w, DeliveryRow *row, const Parcel *p)
+static void row_end(const Work *w, DeliveryRow *row, DeliveryState state)
 {
-        row->state = DELIVERY_ACCEPTED;
+        row->state = state;
         row->next_at = WALL_NONE;
         row->ended_at = w->now;
+}
+
+static int result_accepted(Work *w, DeliveryRow *row, const Parcel *p)
+{
+        row_end(w, row, DELIVERY_ACCEPTED);
+        trouble_over(w, row->channel);
         int r = store_delivery_save(w->store, row);
-        if (r >= 0 && p->attempts > 0) {
-                trouble_over(w, row->channel);
+        if (r >= 0 && p->was_kept && p->reader && p->reader->channel_count > 1)
                 r = store_delivery_drop_others(w->store, row, w->now);
-        }
         bool may_be_held = number_set_has(&w->turn->held, row->case_number) || (p->c && p->c->is_held);
         if (r >= 0 && is_owner_alert(row) && may_be_held)
                 work_wake(w, row->case_number);
         return r;
 }
 
-static int result_failed(Work *w, DeliveryRow *row, const Result *result)
+/* For good, or given up. */
+static int result_failed(Work *w, DeliveryRow *row, const Result *result, bool has_ended)
 {
-        row->state = DELIVERY_FAILED;
-        row->next_at = WALL_NONE;
-        row->ended_at = w->now;
-        int r = row->fell_over ? 0 : fall_over(w, row);
+        row_end(w, row, DELIVERY_FAILED);
+        int r = row->fell_over || has_ended ? 0 : fall_over(w, row);
         if (r >= 0)
                 r = store_delivery_save(w->store, row);
         if (r >= 0)
-                r = work_tell_operators(w, arena_textf(w->arena, "channel \"" TEXT_F "\" failed for \"" TEXT_F "\": " TEXT_F,
-                                                       TEXT_ARG(row->channel), TEXT_ARG(row->recipient),
-                                                       TEXT_ARG(result->detail)));
+                r = tell_operators(w, row,
+                                   arena_textf(w->arena, "channel \"" TEXT_F "\" failed for \"" TEXT_F "\": " TEXT_F,
+                                               TEXT_ARG(row->channel), TEXT_ARG(row->recipient),
+                                               TEXT_ARG(result->detail)));
         if (r >= 0 && is_owner_alert(row))
                 work_wake(w, row->case_number);
         return r;
 }
 
-static int result_gone(Work *w, DeliveryRow *row, const Result *result)
+static int result_gone(Work *w, DeliveryRow *row, const Result *result, bool has_ended)
 {
         int r = store_channel_disable(w->store, row->channel, row->recipient, w->now, result->detail);
         if (r < 0)
@@ -321,7 +372,7 @@ static int result_gone(Work *w, DeliveryRow *row, const Result *result)
                                     sizeof(DisabledChannel));
         turn->disabled[turn->disabled_count++] =
                 (DisabledChannel){ arena_text(turn->memory, row->channel), arena_text(turn->memory, row->recipient) };
-        return result_failed(w, row, result);
+        return result_failed(w, row, result, has_ended);
 }
 
 static uint64_t chance_of(const Parcel *p)
@@ -331,27 +382,50 @@ static uint64_t chance_of(const Parcel *p)
         return chance;
 }
 
-static int result_temporary(Work *w, DeliveryRow *row, const Result *result)
+/* Patience is at its end: the next channel is asked as well, while this one goes on being tried. */
+static int patience_lost(Work *w, DeliveryRow *row, const Result *result, Span tried)
+{
+        int r = fall_over(w, row);
+        if (r >= 0)
+                r = tell_operators(w, row,
+                                   arena_textf(w->arena, "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
+                                               TEXT_ARG(row->channel), (long long)(tried.us / 60000000),
+                                               TEXT_ARG(result->detail)));
+        if (r >= 0 && is_owner_alert(row))
+                work_wake(w, row->case_number);
+        return r;
+}
+
+static int result_temporary(Work *w, DeliveryRow *row, const Result *result, bool has_ended)
 {
         const Channel *channel = result->parcel->channel;
         Span tried = wall_since(w->now, row->first_tried_at);
+        if (has_ended) {
+                row_end(w, row, DELIVERY_DROPPED);
+                return store_delivery_save(w->store, row);
+        }
         if (tried.us >= channel->give_up.us)
-                return result_failed(w, row, result);
+                return result_failed(w, row, result, false);
         bool loses_patience = tried.us >= channel->patience.us && !row->fell_over;
         row->next_at = wall_add(w->now, retry_delay(row->attempts, result->retry_after, chance_of(result->parcel)));
         if (!row->fell_over && !loses_patience) /* not later than when the next channel is due */
                 row->next_at = wall_earlier(row->next_at, wall_add(row->first_tried_at, channel->patience));
-        int r = loses_patience ? fall_over(w, row) : 0;
-        if (r >= 0)
-                r = store_delivery_save(w->store, row);
         w->turn->fetch_at = wall_earlier(w->turn->fetch_at, row->next_at);
-        if (r >= 0 && loses_patience)
-                r = work_tell_operators(w, arena_textf(w->arena, "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
-                                                       TEXT_ARG(row->channel), (long long)(tried.us / 60000000),
-                                                       TEXT_ARG(result->detail)));
-        if (r >= 0 && loses_patience && is_owner_alert(row))
-                work_wake(w, row->case_number);
-        return r;
+        int r = loses_patience ? patience_lost(w, row, result, tried) : 0;
+        return r < 0 ? r : store_delivery_save(w->store, row);
+}
+
+/* It was dropped while it was with a transport, or there is nothing more to say. */
+static int delivery_has_ended(Work *w, const DeliveryRow *row, bool *ret)
+{
+        Case c;
+        *ret = row->state != DELIVERY_PENDING;
+        if (*ret || row->case_number == 0)
+                return 0;
+        int r = store_case_load(w->store, row->case_number, w->arena, &c);
+        if (r >= 0)
+                *ret = is_over(&c, row);
+        return r == -ENOENT ? 0 : r;
 }
 
 /* What is known without asking the store: enough for a delivery that succeeds at once. */
@@ -371,6 +445,25 @@ static DeliveryRow row_of_parcel(const Parcel *p)
         };
 }
 
+static int result_refused(Work *w, DeliveryRow *row, const Result *result)
+{
+        bool has_ended;
+        int r = delivery_has_ended(w, row, &has_ended);
+        if (r < 0)
+                return r;
+        switch (result->fate) {
+        case FATE_TEMPORARY:
+                return result_temporary(w, row, result, has_ended);
+        case FATE_PERMANENT:
+                return result_failed(w, row, result, has_ended);
+        case FATE_GONE:
+                return result_gone(w, row, result, has_ended);
+        case FATE_ACCEPTED:
+        default:
+                must(false);
+        }
+}
+
 int work_result(Work *w, Result *result)
 {
         const Parcel *p = result->parcel;
@@ -386,18 +479,7 @@ int work_result(Work *w, Result *result)
         row.code = result->code;
         row.detail = result->detail;
         work_note(w, returned, p->delivery);
-        switch (result->fate) {
-        case FATE_ACCEPTED:
-                return result_accepted(w, &row, p);
-        case FATE_TEMPORARY:
-                return result_temporary(w, &row, result);
-        case FATE_PERMANENT:
-                return result_failed(w, &row, result);
-        case FATE_GONE:
-                return result_gone(w, &row, result);
-        default:
-                must(false);
-        }
+        return result->fate == FATE_ACCEPTED ? result_accepted(w, &row, p) : result_refused(w, &row, result);
 }
 
 /* ---- what waits in the store ------------------------------------------------------------------------------------ */
@@ -435,10 +517,8 @@ static int fetch_visit(void *userdata, const DeliveryRow *row)
 static int fetched_without_channel(Work *w, DeliveryRow *row)
 {
         row->detail = TEXT("the channel is no longer in the configuration");
-        row->state = DELIVERY_FAILED;
-        row->next_at = WALL_NONE;
-        row->ended_at = w->now;
-        int r = fall_over(w, row);
+        row_end(w, row, DELIVERY_FAILED);
+        int r = row->fell_over ? 0 : fall_over(w, row);
         if (r >= 0)
                 r = store_delivery_save(w->store, row);
         if (r >= 0 && is_owner_alert(row))
@@ -446,48 +526,64 @@ static int fetched_without_channel(Work *w, DeliveryRow *row)
         return r;
 }
 
+static int fetched_of_operator(Work *w, const DeliveryRow *row)
+{
+        ParcelArena *memory = parcel_arena_new(1024);
+        Parcel *p = parcel_start(w, memory, row);
+        (void)parcel_arena_drop(memory);
+        parcel_of_operator(p);
+        p->was_kept = true;
+        parcel_hand_out(w, p);
+        return 0;
+}
+
+static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
+{
+        if (is_over(&s->c, row)) {
+                row_end(w, row, DELIVERY_DROPPED);
+                return store_delivery_save(w->store, row);
+        }
+        Parcel *p = parcel_start(w, s->memory, row);
+        parcel_of_case(w, p, s, &s->c);
+        p->was_kept = true;
+        parcel_hand_out(w, p);
+        return 0;
+}
+
 static int fetched_hand_out(Work *w, DeliveryRow *row)
 {
         const Channel *channel = config_channel(w->config, row->channel);
         if (!channel || !channel->is_supported)
                 return fetched_without_channel(w, row);
-        if (row->case_number == 0) {
-                ParcelArena *memory = parcel_arena_new(1024);
-                Parcel *p = parcel_start(w, memory, row);
-                (void)parcel_arena_drop(memory);
-                parcel_of_operator(p);
-                parcel_hand_out(w, p);
-                return 0;
-        }
+        if (row->case_number == 0)
+                return fetched_of_operator(w, row);
         Subject s;
         int r = subject_load(w, row->case_number, &s);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        Parcel *p = parcel_start(w, s.memory, row);
-        parcel_of_case(w, p, &s, &s.c);
-        parcel_hand_out(w, p);
+        r = fetched_of_case(w, row, &s);
         subject_done(&s);
-        return 0;
+        return r;
 }
 
 /* What is out stands at the head of the queue and is passed over each time: with little room it does not pay. */
-static bool fetch_pays(const Work *w)
+bool outbox_has_room(const Turn *turn, const Batch *batch)
 {
-        size_t room = w->batch->parcels_wanted - MIN_OF(w->batch->parcel_count, w->batch->parcels_wanted);
-        return room > 0 && room * 4 >= w->turn->out.count;
+        size_t room = batch->parcels_wanted - MIN_OF(batch->parcel_count, batch->parcels_wanted);
+        return room > 0 && room * 4 >= turn->out.count;
 }
 
 int work_fetch(Work *w)
 {
-        if (w->turn->fetch_at.us > w->now.us || !fetch_pays(w))
+        if (w->turn->fetch_at.us > w->now.us || !outbox_has_room(w->turn, w->batch))
                 return 0;
         Fetch f = { .w = w, .wanted = w->batch->parcels_wanted - w->batch->parcel_count };
         int r = store_deliveries_due(w->store, w->now, w->arena, fetch_visit, &f);
-        for (size_t i = 0; i < f.count && r >= 0; i++)
-                r = fetched_hand_out(w, &f.rows[i]);
-        if (r >= 0 && !f.is_full)
+        if (r >= 0)
                 r = store_delivery_next(w->store, w->now, &w->turn->fetch_at);
-        else
+        if (f.is_full)
                 w->turn->fetch_at = w->now;
+        for (size_t i = 0; i < f.count && r >= 0; i++)
+                r = fetched_hand_out(w, &f.rows[i]); /* what falls over to another channel is due at once */
         return r;
 }

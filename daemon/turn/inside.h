@@ -30,7 +30,7 @@ struct Turn {
         WallTime fetch_at; /* no pending delivery that is not out has its time before */
         WallTime due_at; /* no case is due before */
         WallTime too_old_told_at;
-        Text *troubled; /* channels that operators have been told of */
+        Text *troubled; /* "CHANNEL RECIPIENT" that operators have been told of */
         size_t troubled_count, troubled_capacity;
 };
 
@@ -85,8 +85,8 @@ int work_result(Work *w, Result *result) MUST_CHECK;
 int work_fetch(Work *w) MUST_CHECK;
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */
 int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect) MUST_CHECK;
-/* Once per occasion: a channel that fails, with words for whoever has to mend it. */
-int work_tell_operators(Work *w, Text text) MUST_CHECK;
+/* Are there places for so many parcels that it pays to look for more of them in the store? */
+bool outbox_has_room(const Turn *turn, const Batch *batch);
 /* case_write.c: stores what case_step() decided. */
 int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
 

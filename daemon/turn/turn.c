@@ -178,9 +178,10 @@ int turn_retry(Turn *turn, int64_t delivery, WallTime now)
         return r;
 }
 
+/* Once for those that are still to be looked at; a case that is being looked at is looked at again. */
 void work_wake(Work *w, int64_t case_number)
 {
-        for (size_t i = 0; i < w->woken_count; i++)
+        for (size_t i = w->woken_done; i < w->woken_count; i++)
                 if (w->woken[i] == case_number)
                         return;
         work_note(w, woken, case_number);
@@ -231,8 +232,8 @@ static int work_inputs(Work *w)
 static int work_woken(Work *w)
 {
         int r = 0;
-        for (; w->woken_done < w->woken_count && r >= 0; w->woken_done++)
-                r = work_due(w, w->woken[w->woken_done]);
+        while (w->woken_done < w->woken_count && r >= 0)
+                r = work_due(w, w->woken[w->woken_done++]);
         return r;
 }
 
@@ -281,7 +282,6 @@ static void work_committed(Work *w)
                 number_set_add(&turn->out, w->sent[i]);
         for (size_t i = 0; i < w->unheld_count; i++)
                 number_set_remove(&turn->held, w->unheld[i]);
-        w->batch->wake_at = wall_earlier(turn->fetch_at, turn->due_at);
 }
 
 /* Nothing of it has happened: what was prepared goes, what is known in memory is found again from the store. */
@@ -300,7 +300,8 @@ static void work_undo(Work *w, int error)
         batch->figures = (TurnFigures){ 0 };
         batch->has_more = false;
         w->turn->last = w->turn->committed;
-        w->turn->fetch_at = w->turn->due_at = WALL_NONE;
+        w->turn->fetch_at = w->turn->due_at = w->turn->too_old_told_at = WALL_NONE;
+        w->turn->troubled_count = 0;
         (void)disabled_load(w->turn);
 }
 
@@ -310,7 +311,7 @@ static bool batch_writes(const Batch *batch, const Turn *turn)
                 if (batch->inputs[i].kind != INPUT_CALL)
                         return true;
         return batch->move_count > 0 || turn->due_at.us <= batch->now.us ||
-               (turn->fetch_at.us <= batch->now.us && batch->parcels_wanted > 0);
+               (turn->fetch_at.us <= batch->now.us && outbox_has_room(turn, batch));
 }
 
 static void turn_transact(Turn *turn, Batch *batch)
@@ -334,11 +335,16 @@ static void turn_transact(Turn *turn, Batch *batch)
                 work_committed(&w);
 }
 
+/* What waits for a place in the outbox needs no clock: a result makes the place, and comes in a batch. */
+static WallTime turn_wake_at(const Turn *turn, const Batch *batch)
+{
+        return outbox_has_room(turn, batch) ? wall_earlier(turn->fetch_at, turn->due_at) : turn->due_at;
+}
+
 void turn_run(Turn *turn, Batch *batch)
 {
         must(turn->config != NULL);
         batch->error = 0;
-        batch->wake_at = wall_earlier(turn->fetch_at, turn->due_at);
         if (batch_writes(batch, turn))
                 turn_transact(turn, batch);
         if (batch->error == 0 && batch->wants_probe)
@@ -346,6 +352,7 @@ void turn_run(Turn *turn, Batch *batch)
         for (size_t i = 0; i < batch->input_count && batch->error == 0; i++)
                 if (batch->inputs[i].kind == INPUT_CALL)
                         batch->inputs[i].call.run(batch->inputs[i].call.userdata, turn, batch->now);
+        batch->wake_at = turn_wake_at(turn, batch);
         if (batch->error != 0 && !batch->error_text.data)
                 batch->error_text = arena_textf(batch->arena, "%s", store_error(turn->store));
 }

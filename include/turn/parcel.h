@@ -32,6 +32,7 @@ struct Parcel {
         int32_t occurrence;
         int32_t epoch;
         int32_t attempts; /* before this one */
+        bool was_kept; /* read back from the store: other channels may have been asked as well */
         WallTime due_at; /* when it should have been sent */
         Span late; /* of the rung */
         const Case *c; /* NULL: not about a case (operator, test) */
