@@ -309,69 +309,53 @@ static void check_group(Check *c, Setting *s)
                 option_check(c->arena, c->report, s, s->option->path);
 }
 
+static void check_flag(Check *c, Setting *s)
+{
+        if (s->type != SETTING_FLAG)
+                check_type(c, s, "true or false");
+}
+
+static void check_text_or_secret(Check *c, Setting *s)
+{
+        if (s->type == SETTING_TEXT)
+                check_text(c, s);
+        else
+                check_secret(c, s);
+}
+
+static void check_text_or_group(Check *c, Setting *s)
+{
+        if (s->type == SETTING_TEXT)
+                check_text(c, s);
+        else if (s->type == SETTING_GROUP)
+                option_check(c->arena, c->report, s, s->option->path);
+        else
+                check_type(c, s, "a text or a group { }");
+}
+
 static void check_value(Check *c, Setting *s)
 {
-        switch (s->option->kind) {
-        case OPTION_GROUP:
-                check_group(c, s);
-                return;
-        case OPTION_GROUPS:
-                check_groups(c, s);
-                return;
-        case OPTION_TEXT:
-                check_text(c, s);
-                return;
-        case OPTION_TEXTS:
-                check_texts(c, s);
-                return;
-        case OPTION_EXPRESSION:
-                check_expression(c, s);
-                return;
-        case OPTION_CHOICE:
-                check_choice(c, s);
-                return;
-        case OPTION_FLAG:
-                if (s->type != SETTING_FLAG)
-                        check_type(c, s, "true or false");
-                return;
-        case OPTION_INTEGER:
-                check_integer(c, s);
-                return;
-        case OPTION_NUMBER:
-                check_number(c, s);
-                return;
-        case OPTION_NUMBERS:
-                check_numbers(c, s);
-                return;
-        case OPTION_SPAN:
-        case OPTION_DELAY:
-        case OPTION_DELAY_OR_WINDOW:
-                check_delay(c, s);
-                return;
-        case OPTION_BYTES:
-                check_bytes(c, s);
-                return;
-        case OPTION_SECRET:
-                check_secret(c, s);
-                return;
-        case OPTION_TEXT_OR_SECRET:
-                if (s->type == SETTING_TEXT)
-                        check_text(c, s);
-                else
-                        check_secret(c, s);
-                return;
-        case OPTION_TEXT_OR_GROUP:
-                if (s->type == SETTING_TEXT)
-                        check_text(c, s);
-                else if (s->type == SETTING_GROUP)
-                        option_check(c->arena, c->report, s, s->option->path);
-                else
-                        check_type(c, s, "a text or a group { }");
-                return;
-        case OPTION_KIND_MAX:
-                break;
-        }
-        must(false);
+        static void (*const checks[OPTION_KIND_MAX])(Check *, Setting *) = {
+                [OPTION_GROUP] = check_group,
+                [OPTION_GROUPS] = check_groups,
+                [OPTION_TEXT] = check_text,
+                [OPTION_TEXTS] = check_texts,
+                [OPTION_EXPRESSION] = check_expression,
+                [OPTION_CHOICE] = check_choice,
+                [OPTION_FLAG] = check_flag,
+                [OPTION_INTEGER] = check_integer,
+                [OPTION_NUMBER] = check_number,
+                [OPTION_NUMBERS] = check_numbers,
+                [OPTION_SPAN] = check_delay,
+                [OPTION_DELAY] = check_delay,
+                [OPTION_DELAY_OR_WINDOW] = check_delay,
+                [OPTION_BYTES] = check_bytes,
+                [OPTION_SECRET] = check_secret,
+                [OPTION_TEXT_OR_SECRET] = check_text_or_secret,
+                [OPTION_TEXT_OR_GROUP] = check_text_or_group,
+        };
+        must(s->option->kind < OPTION_KIND_MAX);
+        checks[s->option->kind](c, s);
 }
 
 /* ---- checks of a group ------------------------------------------------------------------------------------------ */
