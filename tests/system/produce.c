@@ -423,6 +423,7 @@ static int records_act(rd_kafka_t *kafka, const Options *o, Tally *tally)
 {
         if (o->offsets_path && !(tally->offsets = fopen(o->offsets_path, "w")))
                 fail(EX_CANTCREAT, o->offsets_path, strerror(errno));
+        (void)topic_shows(kafka, o->topic, 1); /* a record sent before the client knows the topic may wait a second */
         lines_send(kafka, o, tally);
         rd_kafka_flush(kafka, MESSAGE_TIMEOUT_MS + 1000);
         if (tally->offsets && (ferror(tally->offsets) || fclose(tally->offsets) != 0))
