@@ -756,10 +756,10 @@ static Config *config_make(World *w, Text name)
 
 static void config_swap(World *w, Config *config)
 {
-        (void)config_unref(w->config);
-        w->config = config;
         for (size_t i = 0; i < w->record_count; i++)
                 w->records[i].source = config_source(config, w->records[i].source->name);
+        (void)config_unref(w->config);
+        w->config = config;
 }
 
 static void turn_make(World *w)
