@@ -125,7 +125,11 @@ static void finding_add(Finding *f, KafkaHealth health, int rank, const char *te
         line_copy(f->text, sizeof f->text, text);
 }
 
-/* Standing still for good is worse than being tried again. */
+/* Without a connection the rest is unknown. Standing still for good is worse than being tried again. */
+enum {
+        CONNECTION_RANK = 4
+};
+
 static int trouble_rank(KafkaHealth trouble)
 {
         return trouble == KAFKA_OFFSET_GONE ? 3 : trouble == KAFKA_UNREADABLE ? 2 : 1;
@@ -164,10 +168,10 @@ static void connection_look(const Intake *intake, Finding *f)
 {
         bool has_cause = intake->cause != KAFKA_OK;
         if (!intake->has_met)
-                finding_add(f, has_cause ? intake->cause : KAFKA_CONNECTING, 4,
+                finding_add(f, has_cause ? intake->cause : KAFKA_CONNECTING, CONNECTION_RANK,
                             has_cause ? intake->cause_text : "no broker has answered yet");
         else if (intake->is_down)
-                finding_add(f, has_cause ? intake->cause : KAFKA_UNREACHABLE, 4,
+                finding_add(f, has_cause ? intake->cause : KAFKA_UNREACHABLE, CONNECTION_RANK,
                             has_cause ? intake->cause_text : "no broker is reachable that leads a partition we read");
 }
 
@@ -175,16 +179,18 @@ void health_update(Intake *intake)
 {
         Finding f = { .health = KAFKA_OK };
         connection_look(intake, &f);
-        for (const Topic *topic = intake->topics; topic && f.rank < 4; topic = topic->next)
+        for (const Topic *topic = intake->topics; topic && f.rank < CONNECTION_RANK; topic = topic->next)
                 topic_look(intake, topic, &f);
         size_t len = strlen(f.text);
         if (f.others > 0)
                 snprintf(f.text + len, sizeof f.text - len, " (and %zu more)", f.others);
-        if (f.health == intake->health && strcmp(f.text, intake->health_text) == 0)
-                return;
+        /* During an outage librdkafka finds new words for the same thing all the time. */
+        bool is_news =
+                f.health != intake->health || (f.rank < CONNECTION_RANK && strcmp(f.text, intake->health_text) != 0);
         intake->health = f.health;
         memcpy(intake->health_text, f.text, sizeof f.text);
-        intake->ops->health(intake->userdata, f.health, text_from(intake->health_text));
+        if (is_news)
+                intake->ops->health(intake->userdata, f.health, text_from(intake->health_text));
 }
 
 KafkaHealth intake_health(const Intake *intake, Text *ret_text)

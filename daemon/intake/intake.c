@@ -153,9 +153,11 @@ static void log_look(Intake *intake, rd_kafka_event_t *event)
         int level;
         if (rd_kafka_event_log(event, &facility, &text, &level) < 0 || strcmp(facility, "FAIL") != 0)
                 return;
+        /* "[thrd:NAME]: " */
+        const char *words = strncmp(text, "[thrd:", 6) == 0 ? strstr(text, "]: ") : NULL;
         /* Errors come as events of their own with the same words; this is for what was only logged. */
         if (intake->cause == KAFKA_OK && (!intake->has_met || intake->is_down))
-                health_connection_failed(intake, RD_KAFKA_RESP_ERR__TRANSPORT, text);
+                health_connection_failed(intake, RD_KAFKA_RESP_ERR__TRANSPORT, words ? words + 3 : text);
 }
 
 static void report_take(Intake *intake, rd_kafka_event_t *event)

@@ -61,7 +61,8 @@ typedef struct IntakeOps {
          * and again after intake_restart() and when a deleted topic comes back: then after ops->drained, for what was
          * read of it before. partition_count is how many the topic has. */
         void (*partition)(void *userdata, const Source *source, int32_t partition, int32_t partition_count);
-        /* health changed; text is one line for an operator, without secrets */
+        /* health changed, or what is wrong with topics and partitions; text is one line for an operator, without
+         * secrets. Other words for the same outage are not told: intake_health() has the latest. */
         void (*health)(void *userdata, KafkaHealth health, Text text);
         /* A dead letter was written (error 0), or could not be (negative errno): try again later. -EMSGSIZE: the broker
          * does not take records of this size; -ENOENT: no such topic; -EACCES: not allowed to write to it. */
