@@ -18,6 +18,7 @@ LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 MAINS := daemon/main.c daemon/ctl/closedloopctl.c
 SOURCES := $(filter-out $(MAINS),$(wildcard daemon/*/*.c) $(filter-out daemon/main.c,$(wildcard daemon/*.c)))
 OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+SAN_OBJECTS := $(if $(filter thread,$(SAN)),$(B)/tests/tsan/threads.o)
 PROGRAMS := $(B)/closedloopd $(B)/closedloopctl
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 
@@ -31,13 +32,13 @@ $(B)/libclosedloop.a: $(OBJECTS)
 	@rm -f $@
 	@echo '  AR   $@'; ar rcs $@ $^
 
-$(B)/closedloopd: $(B)/daemon/main.o $(B)/libclosedloop.a
+$(B)/closedloopd: $(B)/daemon/main.o $(SAN_OBJECTS) $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 
 $(B)/closedloopctl: $(B)/daemon/ctl/closedloopctl.o $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(B)/libclosedloop.a
+$(B)/unit/%: $(B)/tests/unit/%.o $(SAN_OBJECTS) $(B)/libclosedloop.a
 	@mkdir -p $(@D)
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS)
 
