@@ -1,7 +1,8 @@
 /* setting.h - one configuration file as a tree of named values, each with its file and line; the only header that
  * speaks for libconfig. Both list forms, ( ) and [ ], are one SETTING_LIST.
  * Owns:    nothing; the tree lives in the arena.
- * Errors:  reported with file and line; libconfig stops at the first error of a file's syntax.
+ * Errors:  reported with file and line; libconfig stops at the first error of a file's syntax, and forgets to free the
+ *          text it was reading then: some bytes for each reload that fails so.
  * Source:  libconfig 1.5, with two gaps closed: it wraps whole numbers beyond 32 bits silently, and ends at a NUL. */
 #pragma once
 
