@@ -537,10 +537,25 @@ static int fetched_of_operator(Work *w, const DeliveryRow *row)
         return 0;
 }
 
+/* What has waited longer than it should, during an outage or for its channel, does not come at night for that. */
+static WallTime reader_is_there_at(const Work *w, const DeliveryRow *row, const Subject *s)
+{
+        const Person *reader = roster_person(&w->config->roster, row->recipient, w->now);
+        bool is_rung = row->rung >= 0 && (size_t)row->rung < s->policy->rung_count;
+        if (!reader || (is_rung && s->policy->ladder[row->rung].any_time))
+                return w->now;
+        return hours_next_open(&reader->hours, reader->zone, w->now);
+}
+
 static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
 {
-        if (is_over(&s->c, row)) {
+        WallTime there = reader_is_there_at(w, row, s);
+        if (is_over(&s->c, row))
                 row_end(w, row, DELIVERY_DROPPED);
+        else
+                row->next_at = there;
+        if (row->state == DELIVERY_DROPPED || there.us > w->now.us) {
+                w->turn->fetch_at = wall_earlier(w->turn->fetch_at, there);
                 return store_delivery_save(w->store, row);
         }
         Parcel *p = parcel_start(w, s->memory, row);

@@ -96,6 +96,7 @@ typedef struct World {
         const char *verdict; /* of the last answer */
         const char *reason; /* why the last act was refused; NULL: it was not */
         bool is_repeated, refusal_is_open;
+        bool anything_goes; /* only the promises are checked */
         TurnFigures figures;
 } World;
 
@@ -484,20 +485,31 @@ static void promise_ladder(World *w, const Case *c)
                 fail(w, "L1: case %lld stays due after a turn", (long long)c->number);
 }
 
-static int count_response(void *userdata, const ResponseRow *row)
-{
-        World **w = userdata;
-        for (size_t i = 0; i < (*w)->record_count; i++)
-                if (text_equal((*w)->records[i].id, row->id))
-                        return 0;
-        fail(*w, "S1: expected an answer of this story in a case, got \"" TEXT_F "\"", TEXT_ARG(row->id));
-}
-
 typedef struct CaseList {
         Arena *arena;
         Case *cases[256];
         size_t count;
 } CaseList;
+
+static int count_response(void *userdata, const ResponseRow *row UNUSED)
+{
+        (*(int64_t *)userdata)++;
+        return 0;
+}
+
+/* S1: each flagged answer belongs to one case. */
+static void promise_answers(World *w, const CaseList *list)
+{
+        int64_t stored = 0, said = 0, taken = w->figures.opened + w->figures.joined + w->figures.reopened;
+        for (size_t i = 0; i < list->count; i++) {
+                said += list->cases[i]->responses;
+                check(w, store_responses_of_case(turn_store(w->turn), list->cases[i]->number, list->arena, count_response, &stored),
+                      "read answers");
+        }
+        if (stored != taken || said != taken)
+                fail(w, "S1: expected %lld answers in cases, got %lld, and %lld by the cases' own count", (long long)taken,
+                     (long long)stored, (long long)said);
+}
 
 static int case_collect(void *userdata, const Case *c)
 {
@@ -536,8 +548,8 @@ static void promises_check(World *w)
         for (size_t i = 0; i < list.count; i++) {
                 promise_ladder(w, list.cases[i]);
                 promise_replay(w, list.cases[i], arena);
-                check(w, store_responses_of_case(store, list.cases[i]->number, arena, count_response, &w), "read answers");
         }
+        promise_answers(w, &list);
         check(w, store_offsets(store, offset_check, w), "read offsets");
         check(w, store_commit(store), "commit");
 }
@@ -554,8 +566,7 @@ static void promise_message(World *w, const Parcel *p)
                 fail(w, "S3: " TEXT_F " is told %s of case %lld, which is %s", TEXT_ARG(p->recipient), message_text(p->message),
                      (long long)p->c->number, case_state_text(p->c->state));
         bool any_time = p->rung >= 0 && p->rung < (int32_t)p->policy->rung_count && p->policy->ladder[p->rung].any_time;
-        bool is_first = p->reader && p->attempts == 0 && text_equal(p->reader->channels[0], p->channel->name);
-        if (is_first && !any_time && !hours_is_open(&p->reader->hours, p->reader->zone, w->now) && p->message != MESSAGE_ALERT)
+        if (p->reader && !any_time && !hours_is_open(&p->reader->hours, p->reader->zone, w->now))
                 fail(w, "manners: " TEXT_F " is told %s outside their hours", TEXT_ARG(p->recipient), message_text(p->message));
         if (p->channel->is_shared && !is_news && p->message != MESSAGE_ALERT && p->message != MESSAGE_CLAIMED)
                 fail(w, "manners: the room " TEXT_F " is told %s", TEXT_ARG(p->channel->name), message_text(p->message));
@@ -1141,7 +1152,7 @@ static void do_deliveries(World *w, Line *line)
                       { "are accepted again", FATE_ACCEPTED } };
         Text words = words_join(w, line->rest, line->rest_count);
         Behaviour *b = behaviour_of(w, line->stars[0]);
-        if (!config_channel(w->config, line->stars[0]))
+        if (!config_channel(w->config, line->stars[0]) && !w->anything_goes)
                 fail(w, "there is no channel \"" TEXT_F "\"", TEXT_ARG(line->stars[0]));
         for (size_t i = 0; i < COUNT_OF(fates); i++)
                 if (text_is(words, fates[i].words)) {
@@ -1152,6 +1163,12 @@ static void do_deliveries(World *w, Line *line)
         if (!text_starts(words, TEXT("take ")))
                 fail(w, "expected fail temporarily, fail permanently, are gone, are accepted again or take TIME");
         b->takes = span_read(w, text_from_offset(words, 5));
+}
+
+/* For stories that a machine makes up. */
+static void do_anything(World *w, Line *line UNUSED)
+{
+        w->anything_goes = true;
 }
 
 /* ---- statements: expectations ----------------------------------------------------------------------------------- */
@@ -1374,6 +1391,7 @@ static const Statement statements[] = {
         { "config *", do_config },
         { "at ...", do_at },
         { "after ...", do_after },
+        { "anything may happen", do_anything },
         { "restart", do_restart },
         { "the service is down until ...", do_down },
         { "reload * is refused *", do_reload_refused },
@@ -1399,7 +1417,7 @@ static const Statement statements[] = {
 
 static void refusal_check(World *w, Line *line)
 {
-        if (w->refusal_is_open && !(line && line_matches(line, "expect refused *")))
+        if (w->refusal_is_open && !w->anything_goes && !(line && line_matches(line, "expect refused *")))
                 fail(w, "the act before this was refused: %s", w->reason);
         w->refusal_is_open = false;
 }
@@ -1432,7 +1450,8 @@ static void story_play(World *w, FILE *in)
         }
         w->line--;
         refusal_check(w, NULL);
-        do_expect_nothing(w, NULL);
+        if (!w->anything_goes)
+                do_expect_nothing(w, NULL);
 }
 
 static bool story_run(const char *file, bool restarts_everywhere)
