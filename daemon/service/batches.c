@@ -37,13 +37,14 @@ void service_submit(Service *s)
         turn_thread_submit(s->thread, batch);
 }
 
-/* Results that nothing waits for ride with the next batch, for a moment: a commit of their own costs as much as a
- * case. They wait neither where a place in a full lane depends on them nor when there are many, since until then a
- * crash would repeat them. */
+/* Results ride with the next batch, for a moment: a commit of their own costs as much as a case. Where lanes are full
+ * they wait until half of what is out has come back, so that the other half keeps the receivers busy meanwhile; and never
+ * when there are many, since until then a crash would repeat them. */
 static bool only_results(const Service *s)
 {
-        return s->gather->input_count == s->results_waiting && s->results_waiting < RESULTS_MAX &&
-               !outbox_is_waiting(s->outbox) && !s->is_stopping;
+        if (s->gather->input_count > s->results_waiting || s->results_waiting >= RESULTS_MAX || s->is_stopping)
+                return false;
+        return !outbox_is_waiting(s->outbox) || s->results_waiting * 2 < outbox_out(s->outbox);
 }
 
 /* Satisfied answers alone wait for the tick: their offsets cost a commit, not more often than each second. */

@@ -55,6 +55,7 @@ struct Service {
         Batch *gather; /* what arrived while the last one was being committed */
         Batch *failed; /* could not be committed: tried again */
         size_t lent_answers; /* of the batch that is being committed: their parcels come with it */
+        bool is_full; /* the outbox */
         size_t results_waiting; /* of the gather's inputs */
         bool wants_turn; /* something may be due although nothing was gathered */
         bool is_stopping, is_continued;

@@ -323,13 +323,20 @@ static void on_drained(void *userdata)
         service_submit_if_due(s);
 }
 
+/* Full at its mark, it has room again at three quarters: records then come in bulk, and so do their commits. */
+static bool outbox_has_room(Service *s)
+{
+        size_t coming = outbox_count(s->outbox) + s->lent_answers + s->gather->answer_count;
+        s->is_full = coming >= (s->is_full ? OUTBOX_MAX * 3 / 4 : OUTBOX_MAX);
+        return !s->is_full;
+}
+
 static bool has_room(void *userdata)
 {
         Service *s = userdata;
         if (s->is_stopping || s->failed || !s->is_continued)
                 return false;
-        bool has = s->gather->answer_count < ANSWERS_MAX &&
-                   outbox_count(s->outbox) + s->lent_answers + s->gather->answer_count < OUTBOX_MAX &&
+        bool has = s->gather->answer_count < ANSWERS_MAX && outbox_has_room(s) &&
                    (s->gather->input_count == s->gather->answer_count || arena_bytes(s->gather->arena) < GATHER_BYTES_MAX);
         if (!has) {
                 s->now = WALL_NONE;

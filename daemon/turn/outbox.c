@@ -106,6 +106,14 @@ size_t outbox_count(const Outbox *outbox)
         return outbox->count;
 }
 
+size_t outbox_out(const Outbox *outbox)
+{
+        size_t out = 0;
+        for (const Lane *lane = outbox->lanes; lane; lane = lane->next)
+                out += lane->out;
+        return out;
+}
+
 bool outbox_is_waiting(const Outbox *outbox)
 {
         for (const Lane *lane = outbox->lanes; lane; lane = lane->next)

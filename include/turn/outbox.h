@@ -19,6 +19,7 @@ void outbox_add(Outbox *outbox, Parcel *list);
 void outbox_settle(Outbox *outbox, Parcel *parcel);
 
 size_t outbox_count(const Outbox *outbox); /* waiting and out */
+size_t outbox_out(const Outbox *outbox); /* with a transport, or with a result that is not committed yet */
 bool outbox_is_waiting(const Outbox *outbox); /* something waits for a place */
 
 typedef struct OutboxView {
