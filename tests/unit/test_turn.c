@@ -1,0 +1,297 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "turn/judge.h"
+#include "turn/turn.h"
+
+/* The stories in tests/scenario say what a turn does; here is what they cannot show: what fails, and what is full. */
+
+static const char CONFIG[] = "tests/scenario/config/example/closedloopd.conf";
+static const WallTime TUESDAY = { INT64_C(1794913200000000) }; /* 2026-11-17 11:00 UTC, 08:00 at ana's */
+
+typedef struct Scene {
+        Arena *arena;
+        Config *config;
+        Turn *turn;
+        Judge *judge;
+        int64_t offset;
+} Scene;
+
+static int scene_begin(void **state)
+{
+        static Scene scene;
+        CLEANUP(report_freep) Report *report = report_new();
+        Store *store = NULL;
+        Text message;
+        scene = (Scene){ .arena = arena_new(1 << 16), .judge = judge_new() };
+        assert_int_equal(config_load(CONFIG, TUESDAY, report, &scene.config), 0);
+        assert_int_equal(store_open(":memory:", scene.arena, &store, &message), 0);
+        assert_int_equal(turn_new(store, scene.arena, &scene.turn, &message), 0);
+        assert_int_equal(turn_adopt(scene.turn, scene.config, TUESDAY, scene.arena, &message), 0);
+        *state = &scene;
+        return 0;
+}
+
+static int scene_end(void **state)
+{
+        Scene *s = *state;
+        s->turn = turn_free(s->turn);
+        s->judge = judge_free(s->judge);
+        (void)config_unref(s->config);
+        (void)arena_free(s->arena);
+        return 0;
+}
+
+static Batch *batch_at(Scene *s, WallTime now, size_t room)
+{
+        Batch *batch = batch_new(s->config);
+        batch->now = now;
+        batch->parcels_wanted = room;
+        return batch;
+}
+
+static void batch_answer(Scene *s, Batch *batch, WallTime submitted)
+{
+        char iso[ISO8601_BYTES];
+        Place place = { .topic = TEXT("survey-responses"), .offset = s->offset++, .record_time = submitted };
+        Text json = arena_textf(s->arena,
+                                "{\"id\":\"r-%lld\",\"submitted\":\"" TEXT_F "\",\"customer\":\"c-%lld\",\"territory\":\"BR-S\",\"nps\":2}",
+                                (long long)place.offset, TEXT_ARG(wall_format(submitted, iso)), (long long)place.offset);
+        Answer answer;
+        const char *reason;
+        assert_int_equal(judge_record(s->judge, s->config, config_source(s->config, TEXT("relationship")), &place, json, TEXT_NONE,
+                                      batch->now, &answer, &reason),
+                         JUDGED_FLAGGED);
+        batch_add(batch, INPUT_ANSWER)->answer = answer;
+}
+
+/* Each parcel is answered the same way; the turn that takes the answers. */
+static Batch *answer_all(Scene *s, Batch *from, Fate fate, WallTime now, size_t room)
+{
+        Batch *batch = batch_at(s, now, room);
+        for (Parcel *p = from->parcels; p; p = p->next)
+                batch_add(batch, INPUT_RESULT)->result = (Result){ .parcel = p, .fate = fate, .detail = TEXT("because") };
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        return batch;
+}
+
+static size_t count_of(const Batch *batch, Message message)
+{
+        size_t count = 0;
+        for (const Parcel *p = batch->parcels; p; p = p->next)
+                count += p->message == message;
+        return count;
+}
+
+/* ---- undoing ---------------------------------------------------------------------------------------------------- */
+
+/* A partition that this instance does not have. */
+static void batch_spoil(Batch *batch)
+{
+        batch->moves = arena_new_of(batch->arena, OffsetMove);
+        batch->moves[0] = (OffsetMove){ .from = 7, .to = { .topic = TEXT("survey-responses"), .next_offset = 8 } };
+        batch->move_count = 1;
+}
+
+static void a_turn_that_failed_can_be_run_again(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        batch_answer(s, batch, TUESDAY);
+        batch_spoil(batch);
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, -ESTALE);
+        assert_true(batch->error_text.len > 0);
+        assert_null(batch->parcels);
+        assert_int_equal(batch->figures.opened, 0);
+        batch->move_count = 0;
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        assert_int_equal(batch->parcel_count, 1);
+        assert_int_equal(batch->parcels->c->number, 1);
+        assert_int_equal(batch->figures.opened, 1);
+}
+
+/* The letter that it marks as published is not there: an error after everything else was decided. */
+static void what_was_said_in_a_turn_that_failed_is_said_again(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        batch_answer(s, batch, wall_sub(TUESDAY, span_times(SPAN_DAY, 5)));
+        batch_add(batch, INPUT_LETTER)->letter = 4711;
+        turn_run(s->turn, batch);
+        assert_true(batch->error < 0);
+        assert_null(batch->parcels);
+        batch->input_count = 1;
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        assert_int_equal(count_of(batch, MESSAGE_TOO_OLD), 2); /* joe and ben of the desk */
+        assert_int_equal(batch->parcels->c->number, 1);
+        assert_int_equal(batch->parcels->delivery, 1);
+}
+
+/* ---- room ------------------------------------------------------------------------------------------------------- */
+
+static void a_full_outbox_does_not_spin(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 0);
+        batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        assert_int_equal(batch->parcel_count, 0);
+        assert_true(batch->wake_at.us > TUESDAY.us);
+        CLEANUP(batch_freep) Batch *later = batch_at(s, wall_add(TUESDAY, SPAN_SECOND), 16);
+        turn_run(s->turn, later);
+        assert_int_equal(count_of(later, MESSAGE_ALERT), 1);
+        assert_true(later->parcels->was_kept);
+}
+
+static void what_finds_no_room_comes_later_each_once(void **state)
+{
+        Scene *s = *state;
+        enum { ANSWERS = 40, ROOM = 16 };
+        bool seen[ANSWERS + 1] = { false };
+        Batch *batch = batch_at(s, TUESDAY, ROOM);
+        for (int i = 0; i < ANSWERS; i++)
+                batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        int alerts = 0;
+        for (int turns = 0; batch->parcels && turns < 10; turns++) {
+                assert_true(batch->parcel_count <= ROOM);
+                for (Parcel *p = batch->parcels; p; p = p->next, alerts++) {
+                        assert_false(seen[p->c->number]);
+                        seen[p->c->number] = true;
+                }
+                Batch *next = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, ROOM);
+                (void)batch_free(batch);
+                batch = next;
+        }
+        (void)batch_free(batch);
+        assert_int_equal(alerts, ANSWERS);
+}
+
+static void more_cases_than_one_turn_takes_are_taken_by_the_next(void **state)
+{
+        Scene *s = *state;
+        enum { ANSWERS = 300 };
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 1000);
+        for (int i = 0; i < ANSWERS; i++)
+                batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        CLEANUP(batch_freep) Batch *told = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 1000);
+        assert_true(told->wake_at.us > TUESDAY.us);
+        WallTime reminder = wall_add(TUESDAY, span_times(SPAN_HOUR, 5)); /* four working hours and lunch */
+        CLEANUP(batch_freep) Batch *first = batch_at(s, reminder, 1000);
+        turn_run(s->turn, first);
+        assert_true(first->has_more);
+        CLEANUP(batch_freep) Batch *second = batch_at(s, reminder, 1000);
+        turn_run(s->turn, second);
+        assert_false(second->has_more);
+        assert_int_equal(count_of(first, MESSAGE_REMINDER) + count_of(second, MESSAGE_REMINDER), ANSWERS);
+}
+
+/* ---- administrators --------------------------------------------------------------------------------------------- */
+
+static void only_a_delivery_that_has_failed_is_tried_again_by_hand(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        assert_int_equal(turn_retry(s->turn, 99, TUESDAY), -ENOENT);
+        assert_int_equal(turn_retry(s->turn, 1, TUESDAY), -EINVAL);
+        CLEANUP(batch_freep) Batch *failed = answer_all(s, batch, FATE_PERMANENT, TUESDAY, 16);
+        assert_int_equal(count_of(failed, MESSAGE_ALERT), 1); /* on the next channel */
+        assert_int_equal(turn_retry(s->turn, 1, TUESDAY), 0);
+        CLEANUP(batch_freep) Batch *again = batch_at(s, TUESDAY, 16);
+        turn_run(s->turn, again);
+        assert_int_equal(again->parcel_count, 1);
+        assert_int_equal(again->parcels->delivery, 1);
+}
+
+static void a_target_that_is_gone_comes_back_when_it_is_enabled(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        CLEANUP(batch_freep) Batch *gone = answer_all(s, batch, FATE_GONE, TUESDAY, 16);
+        CLEANUP(batch_freep) Batch *second = batch_at(s, TUESDAY, 16);
+        batch_answer(s, second, TUESDAY);
+        turn_run(s->turn, second);
+        assert_true(text_is(second->parcels->channel->name, "mail"));
+        assert_int_equal(turn_enable_channel(s->turn, TEXT("slack-ana"), TEXT_NONE), 0);
+        CLEANUP(batch_freep) Batch *third = batch_at(s, TUESDAY, 16);
+        batch_answer(s, third, TUESDAY);
+        turn_run(s->turn, third);
+        assert_true(text_is(third->parcels->channel->name, "slack-ana"));
+}
+
+/* Each time with other words, as some receivers do. */
+static void operators_hear_of_a_channel_once_whatever_it_says(void **state)
+{
+        Scene *s = *state;
+        size_t operator_messages = 0;
+        for (int i = 0; i < 5; i++) {
+                CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+                batch_answer(s, batch, TUESDAY);
+                turn_run(s->turn, batch);
+                CLEANUP(batch_freep) Batch *after = batch_at(s, TUESDAY, 16);
+                Text detail = arena_textf(s->arena, "error %d", i);
+                for (Parcel *p = batch->parcels; p; p = p->next)
+                        if (p->message == MESSAGE_ALERT)
+                                batch_add(after, INPUT_RESULT)->result = (Result){ .parcel = p, .fate = FATE_PERMANENT, .detail = detail };
+                turn_run(s->turn, after);
+                operator_messages += count_of(batch, MESSAGE_OPERATOR) + count_of(after, MESSAGE_OPERATOR);
+        }
+        assert_int_equal(operator_messages, 1);
+}
+
+/* ---- policies --------------------------------------------------------------------------------------------------- */
+
+static void the_archive_knows_a_version_that_is_in_no_file_any_more(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(report_freep) Report *report = report_new();
+        CLEANUP(config_unrefp) Config *without = NULL;
+        Text message = TEXT_NONE;
+        assert_int_equal(config_load(CONFIG, TUESDAY, report, &without), 0);
+        Policy *changed = (Policy *)(uintptr_t)config_policy(without, TEXT("one-day"));
+        changed->text = TEXT("policy = { name = \"one-day\"; version = 3; };");
+        assert_int_equal(turn_adopt(s->turn, without, TUESDAY, s->arena, &message), -EEXIST);
+        assert_non_null(memmem(message.data, message.len, "one-day", 7));
+        changed->version = 4;
+        assert_int_equal(turn_adopt(s->turn, without, TUESDAY, s->arena, &message), 0);
+        const Policy *old = turn_policy(s->turn, TEXT("one-day"), 3);
+        assert_non_null(old);
+        assert_int_equal(old->version, 3);
+        assert_int_equal(old->rung_count, 5);
+        assert_ptr_equal(turn_policy(s->turn, TEXT("one-day"), 3), old); /* read once */
+        assert_null(turn_policy(s->turn, TEXT("one-day"), 9));
+}
+
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_end)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                CLAIM(a_turn_that_failed_can_be_run_again),
+                CLAIM(what_was_said_in_a_turn_that_failed_is_said_again),
+                CLAIM(a_full_outbox_does_not_spin),
+                CLAIM(what_finds_no_room_comes_later_each_once),
+                CLAIM(more_cases_than_one_turn_takes_are_taken_by_the_next),
+                CLAIM(only_a_delivery_that_has_failed_is_tried_again_by_hand),
+                CLAIM(a_target_that_is_gone_comes_back_when_it_is_enabled),
+                CLAIM(operators_hear_of_a_channel_once_whatever_it_says),
+                CLAIM(the_archive_knows_a_version_that_is_in_no_file_any_more),
+        };
+        return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
+}
