@@ -35,6 +35,16 @@ typedef struct Partition {
 /* Looking up where the partitions of a topic start; runs on the turn thread. */
 typedef struct StartLookup StartLookup;
 
+/* How the last tries over a channel went; kept by name, so that a reload goes on with it. */
+typedef struct ChannelHealth ChannelHealth;
+struct ChannelHealth {
+        ChannelHealth *next;
+        char *name;
+        int64_t failures; /* in a row; 0: it works */
+        WallTime failing_since;
+        char detail[SEND_DETAIL_BYTES];
+};
+
 typedef struct OutcomeCounts { /* of one source since the last scrape: the hot path counts in an array */
         int64_t judged[JUDGED_MAX];
 } OutcomeCounts;
@@ -68,6 +78,7 @@ struct Service {
         StartLookup *lookups; /* under way */
         WallTime now; /* sampled once for each run of records */
 
+        ChannelHealth *channels; /* that have been used */
         OutcomeCounts outcomes[SOURCES_MAX]; /* by the source's place in the configuration */
         StoreCounts counts, counts_found; /* the latter is the turn thread's until the call is done */
         bool has_counts;
@@ -101,6 +112,7 @@ void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);
 void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count);
 void service_letters_ask(Service *s);
+void service_channels_forget(Service *s);
 /* status.c */
 extern const WebOps SERVICE_WEB_OPS;
 void service_counts_ask(Service *s);

@@ -36,11 +36,48 @@ static void failure_log(const Parcel *parcel, const SendResult *result)
                     TEXT_ARG(parcel->channel->name), send_class_text(result->class), parcel->attempts + 1, result->detail);
 }
 
+static ChannelHealth *channel_health(Service *s, Text name)
+{
+        for (ChannelHealth *h = s->channels; h; h = h->next)
+                if (text_is(name, h->name))
+                        return h;
+        ChannelHealth *h = calloc(1, sizeof(*h));
+        must(h != NULL);
+        h->name = strndup(name.data, name.len);
+        must(h->name != NULL);
+        h->next = s->channels;
+        s->channels = h;
+        return h;
+}
+
+void service_channels_forget(Service *s)
+{
+        while (s->channels) {
+                ChannelHealth *h = s->channels;
+                s->channels = h->next;
+                free(h->name);
+                free(h);
+        }
+}
+
+static void health_note(Service *s, const Parcel *parcel, const SendResult *result)
+{
+        ChannelHealth *h = channel_health(s, parcel->channel->name);
+        if (result->class == SEND_ACCEPTED) {
+                h->failures = 0;
+                return;
+        }
+        if (h->failures++ == 0)
+                h->failing_since = clock_wall();
+        memcpy(h->detail, result->detail, sizeof(h->detail));
+}
+
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result)
 {
         Service *s = userdata;
         if (result->class != SEND_ACCEPTED)
                 failure_log(parcel, result);
+        health_note(s, parcel, result);
         metrics_add(s->metrics, METRIC_DELIVERIES, parcel->channel->name, text_from(send_class_text(result->class)), 1);
         metrics_observe(s->metrics, METRIC_DELIVERY_SECONDS, parcel->channel->name, (double)result->took.us / 1e6);
         Input *input = batch_add(s->gather, INPUT_RESULT);

@@ -360,6 +360,7 @@ Service *service_free(Service *s)
         s->notifier = notifier_free(s->notifier);
         s->outbox = outbox_free(s->outbox);
         service_lookups_forget(s);
+        service_channels_forget(s);
         s->gather = batch_free(s->gather);
         s->failed = batch_free(s->failed);
         sd_event_source **sources[] = { &s->tick, &s->wake, &s->thread_io, &s->term, &s->interrupt, &s->hup, &s->retry,

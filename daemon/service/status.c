@@ -262,6 +262,26 @@ static void outbox_status(Service *s, JsonWriter *w, Buffer *text)
         buffer_put_literal(text, "\n");
 }
 
+static void channels_status(Service *s, JsonWriter *w, Buffer *text)
+{
+        json_key(w, "channels");
+        json_open(w, '[');
+        for (const ChannelHealth *h = s->channels; h; h = h->next) {
+                json_open(w, '{');
+                json_field_text(w, "channel", text_from(h->name));
+                json_field_bool(w, "works", h->failures == 0);
+                if (h->failures > 0) {
+                        json_field_integer(w, "failures", h->failures);
+                        json_field_time(w, "since", h->failing_since);
+                        json_field_text(w, "words", text_from(h->detail));
+                        buffer_putf(text, "channel      \"%s\" FAILS, %lld times in a row: %s\n", h->name,
+                                    (long long)h->failures, h->detail);
+                }
+                json_close(w, '}');
+        }
+        json_close(w, ']');
+}
+
 static void times_status(Service *s, JsonWriter *w, Buffer *text)
 {
         char buffer[ISO8601_BYTES];
@@ -287,4 +307,5 @@ void service_status(Service *s, JsonWriter *w, Buffer *text)
                 buffer_putf(text, "store        CANNOT BE WRITTEN TO: %s\n", s->store_words);
         cases_status(s, w, text);
         outbox_status(s, w, text);
+        channels_status(s, w, text);
 }

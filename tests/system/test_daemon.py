@@ -388,6 +388,8 @@ def test_a_channel_that_fails_for_good_falls_over_to_the_next_and_an_operator_is
     eventually(lambda: any(r["path"] == "/hook/ines" and '"operator"' in r["body"] for r in receivers.records()), "the operator")
     states = {(d["channel"], d["state"]) for d in daemon.ctl("case", 1)["deliveries"]}
     assert states == {("hook-ana", "failed"), ("hook-ben", "accepted")}, states
+    channels = {c["channel"]: c for c in daemon.ctl("status")["channels"]}
+    assert not channels["hook-ana"]["works"] and channels["hook-ben"]["works"], channels
     assert daemon.stop() == 0
 
 
