@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
@@ -120,6 +121,17 @@ static inline int64_t consumer_assign(rd_kafka_t *consumer, const char *topic)
                 fail(EX_UNAVAILABLE, "could not assign", rd_kafka_err2str(error));
         rd_kafka_topic_partition_list_destroy(list);
         return total;
+}
+
+/* A descriptor that becomes readable when records come after there were none. */
+static inline int queue_watch(rd_kafka_t *consumer)
+{
+        static const uint64_t one = 1;
+        int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
+        rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
+        rd_kafka_queue_destroy(queue);
+        return fd;
 }
 
 /* One line of JSON. "seconds" are those from the first record to the end; the CPU is all that the process took. */

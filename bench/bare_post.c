@@ -12,7 +12,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "bare.h"
@@ -135,16 +134,6 @@ static void run(Post *p, rd_kafka_t *consumer, int wake)
                 if (!results_take(p) && !has_more)
                         curl_multi_poll(p->multi, &kafka, 1, 1000, NULL);
         }
-}
-
-static int queue_watch(rd_kafka_t *consumer)
-{
-        static const uint64_t one = 1;
-        int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
-        rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
-        rd_kafka_queue_destroy(queue);
-        return fd;
 }
 
 static int64_t number_read(const char *text, int64_t min, int64_t max)

@@ -8,9 +8,10 @@ enum {
         RECORDS_PER_TURN = 500, /* then other sources of the loop have theirs */
         REPORTS_PER_TURN = 100,
         TICK_US = 1000000,
-        HURRY_US = 5000,         /* until all topics are known: the first record need not wait for a tick */
-        HURRIES_MAX = 200,       /* then for a second it was in vain */
-        TICK_ACCURACY_US = 1000, /* the loop's own would be a quarter of a second */
+        TROUBLED_TICK_US = 100000, /* while anything is wrong */
+        HURRY_US = 5000,           /* until all topics are known: the first record need not wait for a tick */
+        HURRIES_MAX = 200,         /* then for a second it was in vain */
+        TICK_ACCURACY_US = 1000,   /* the loop's own would be a quarter of a second */
 };
 
 MonoTime intake_now(const Intake *intake)
@@ -23,6 +24,12 @@ MonoTime intake_now(const Intake *intake)
 void intake_again(Intake *intake)
 {
         must(sd_event_source_set_enabled(intake->again_source, SD_EVENT_ONESHOT) >= 0);
+}
+
+static void tick_within(Intake *intake, uint64_t us)
+{
+        must(sd_event_source_set_time_relative(intake->tick_source, us) >= 0);
+        must(sd_event_source_set_enabled(intake->tick_source, SD_EVENT_ONESHOT) >= 0);
 }
 
 /* ---- records ---------------------------------------------------------------------------------------------------- */
@@ -95,6 +102,7 @@ static void error_look(Intake *intake, rd_kafka_event_t *event)
                                rd_kafka_event_error_string(event));
         rd_kafka_topic_partition_destroy(where);
         health_update(intake);
+        tick_within(intake, TROUBLED_TICK_US);
 }
 
 static void record_event_take(Intake *intake, rd_kafka_event_t *event)
@@ -224,7 +232,7 @@ static bool topics_are_known(const Intake *intake)
         return true;
 }
 
-static int tick_ready(sd_event_source *source, uint64_t due_us UNUSED, void *userdata)
+static int tick_ready(sd_event_source *source UNUSED, uint64_t due_us UNUSED, void *userdata)
 {
         Intake *intake = userdata;
         reports_drain(intake);
@@ -234,16 +242,15 @@ static int tick_ready(sd_event_source *source, uint64_t due_us UNUSED, void *use
                 dead_letters_tick(intake->dead_letters);
         bool hurries = intake->hurries > 0 && !topics_are_known(intake);
         intake->hurries = hurries ? intake->hurries - 1 : 0;
-        must(sd_event_source_set_time_relative(source, hurries ? HURRY_US : TICK_US) >= 0);
-        must(sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0);
+        uint64_t next_us = hurries ? HURRY_US : intake->health != KAFKA_OK ? TROUBLED_TICK_US : TICK_US;
+        tick_within(intake, next_us);
         return 0;
 }
 
 static void tick_hurry(Intake *intake)
 {
         intake->hurries = HURRIES_MAX;
-        must(sd_event_source_set_time_relative(intake->tick_source, HURRY_US) >= 0);
-        must(sd_event_source_set_enabled(intake->tick_source, SD_EVENT_ONESHOT) >= 0);
+        tick_within(intake, HURRY_US);
 }
 
 /* ---- made, changed, ended --------------------------------------------------------------------------------------- */

@@ -59,6 +59,31 @@ static Span retry_delay(int retries)
         return span_times((Span){ RETRY_FIRST_US }, INT64_C(1) << MIN_OF(retries, RETRY_DOUBLINGS_MAX));
 }
 
+static void partition_forget(Partition *p)
+{
+        p->state = PARTITION_NEW;
+        p->trouble = KAFKA_OK;
+        p->retries = 0;
+        p->next_offset = -1;
+        p->end_offset = -1;
+}
+
+/* The topic was deleted, or some of it. Should it come back, its offsets mean other records, so its partitions are
+ * reported again. What was read of them is to be stored before that. */
+static void topic_shrink(Intake *intake, Topic *topic, int32_t count)
+{
+        topic->known_count = count;
+        if (intake->has_handed_out) {
+                intake->has_handed_out = false;
+                intake->ops->drained(intake->userdata);
+        }
+        for (size_t i = (size_t)count; i < topic->count; i++) {
+                if (topic->partitions[i].state == PARTITION_READING)
+                        (void)partition_leave(intake, topic, (int32_t)i);
+                partition_forget(&topic->partitions[i]);
+        }
+}
+
 /* Whatever was wrong, records behind it must not be read before it: librdkafka goes on behind a batch with a wrong
  * checksum, for one. */
 void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth trouble, const char *why)
@@ -66,6 +91,10 @@ void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth tr
         Partition *p = topic_partition(topic, number);
         if (p->state != PARTITION_READING)
                 return;
+        if (trouble == KAFKA_NO_TOPIC && (number < topic->known_count || topic->known_count == 0)) {
+                topic_shrink(intake, topic, 0);
+                return;
+        }
         (void)partition_leave(intake, topic, number);
         p->trouble = trouble;
         snprintf(p->why, sizeof p->why, "at offset %" PRId64 ": %s", p->next_offset, why);
@@ -99,30 +128,6 @@ static void partition_sort_out(Intake *intake, Topic *topic, int32_t number)
 
 /* ---- what is new ------------------------------------------------------------------------------------------------ */
 
-static void partition_forget(Partition *p)
-{
-        p->state = PARTITION_NEW;
-        p->trouble = KAFKA_OK;
-        p->retries = 0;
-        p->next_offset = -1;
-        p->end_offset = -1;
-}
-
-/* Partitions that are no more: the topic was deleted. Should it come back, their offsets mean other records, so they
- * are reported again. What was read of them is to be stored before that. */
-static void partitions_vanish(Intake *intake, Topic *topic)
-{
-        if (intake->has_handed_out) {
-                intake->has_handed_out = false;
-                intake->ops->drained(intake->userdata);
-        }
-        for (size_t i = (size_t)topic->known_count; i < topic->count; i++) {
-                if (topic->partitions[i].state == PARTITION_READING)
-                        (void)partition_leave(intake, topic, (int32_t)i);
-                partition_forget(&topic->partitions[i]);
-        }
-}
-
 static void topic_count(Intake *intake, Topic *topic)
 {
         int32_t before = topic->known_count, count = before;
@@ -130,9 +135,9 @@ static void topic_count(Intake *intake, Topic *topic)
                 count--;
         while (count < INT32_MAX && topic_has_partition(topic, count))
                 count++;
-        topic->known_count = count;
         if (count < before)
-                partitions_vanish(intake, topic);
+                topic_shrink(intake, topic, count);
+        topic->known_count = count;
         if (count > 0)
                 (void)topic_partition(topic, count - 1);
 }

@@ -133,6 +133,7 @@ static Config *config_of(const Bench *b, size_t topics, const char *const *names
         static const char *const properties[] = {
                 "reconnect.backoff.ms=20",    "reconnect.backoff.max.ms=50",
                 "statistics.interval.ms=100", "topic.metadata.refresh.interval.ms=500",
+
                 "fetch.wait.max.ms=20",       "fetch.error.backoff.ms=20"
         };
         Arena *arena = arena_new(4096);
@@ -556,6 +557,22 @@ static void a_missing_topic_is_named_and_found_when_it_appears(void **state)
         until(b, b->asked_count == 2 && b->health == KAFKA_OK);
 }
 
+static void a_topic_that_goes_and_comes_back_is_asked_for_again(void **state)
+{
+        Bench *b = *state;
+        topic_make(b, "answers", 1);
+        produce_numbers(b, "answers", 0, 0, 5);
+        intake_start(b, "answers");
+        until(b, b->seen_count == 5);
+        rd_kafka_mock_topic_set_error(b->cluster, "answers", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+        until(b, b->health == KAFKA_NO_TOPIC);
+        assert_int_equal(b->asked_count, 1);
+        assert_int_equal(b->seen_at_drained, 5);
+        rd_kafka_mock_topic_set_error(b->cluster, "answers", RD_KAFKA_RESP_ERR_NO_ERROR);
+        until(b, b->asked_count == 2 && b->seen_count == 10 && b->health == KAFKA_OK);
+        assert_numbers(b, 5, 0, 5);
+}
+
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 static void topics_come_and_go_with_the_configuration(void **state)
@@ -738,6 +755,7 @@ int main(void)
                 with_bench(brokers_that_go_are_named_and_brokers_that_come_back_are_read),
                 with_bench(without_brokers_it_says_so_and_ends_in_time),
                 with_bench(a_missing_topic_is_named_and_found_when_it_appears),
+                with_bench(a_topic_that_goes_and_comes_back_is_asked_for_again),
                 with_bench(topics_come_and_go_with_the_configuration),
                 cmocka_unit_test(properties_are_checked_before_anything_is_started),
                 with_bench(a_dead_letter_carries_the_original_and_the_headers_of_connect_and_spring),
