@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -457,3 +458,26 @@ def test_valgrind_finds_no_leak_over_a_start_a_thousand_records_and_a_stop(env: 
     settled(daemon, produced)
     assert daemon.stop() == 0, report.read_text()[-3000:]
     assert "ERROR SUMMARY: 0 errors" in report.read_text(), report.read_text()[-3000:]
+
+
+def test_the_service_manager_is_told_ready_status_watchdog_and_stopping(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic))
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(env.folder / "notify"))
+    manager.settimeout(30)
+    daemon.environment = {"NOTIFY_SOCKET": str(env.folder / "notify"), "WATCHDOG_USEC": "3000000"}
+    daemon.start()
+
+    def hear(wanted):
+        while True:
+            said = manager.recv(4096).decode()
+            if wanted in said:
+                return said
+    assert "STATUS=Kafka" in hear("READY=1")
+    hear("WATCHDOG=1")
+    assert "partitions" in hear("STATUS=Kafka ok")
+    assert daemon.stop() == 0
+    hear("STOPPING=1")
+    manager.close()
