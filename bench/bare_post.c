@@ -39,7 +39,8 @@ typedef struct Post {
         double first;
 } Post;
 
-static size_t body_ignore(char *, size_t size, size_t count, void *)
+static size_t body_ignore(char *data __attribute__((unused)), size_t size, size_t count,
+                          void *userdata __attribute__((unused)))
 {
         return size * count;
 }
