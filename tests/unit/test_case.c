@@ -282,7 +282,8 @@ static void one_member_who_knows_is_enough_for_a_groups_case(void **state UNUSED
 {
         /* joe was there on Saturday and knows; ben's alert waits for Monday. */
         Case c = case_opened("desk", "2026-11-21T09:00Z");
-        Step steps[] = { { 2, 0, RECIPIENT_MANAGER, MESSAGE_HELP_NEEDED, TEXT("ines"), at("2026-11-21T19:00Z"), WALL_NONE },
+        Step steps[] = { { 2, 0, RECIPIENT_MANAGER, MESSAGE_HELP_NEEDED, TEXT("ines"), at("2026-11-21T19:00Z"),
+                           WALL_NONE },
                          { 0, 0, RECIPIENT_OWNER, MESSAGE_ALERT, TEXT("ben"), at("2026-11-23T09:00Z"), WALL_NONE } };
         CaseEvent e = event_of(EVENT_DUE, at("2026-11-21T19:00Z"));
         e.alert = ALERT_ACCEPTED;
@@ -437,7 +438,8 @@ static void an_outcome_that_claims_a_contact_needs_one(void **state UNUSED)
                 bool needs_contact = outcome <= OUTCOME_LOST;
                 Case open = case_in(CASE_OPEN), contacted = case_in(CASE_CONTACTED);
                 assert_int_equal(close_as(&open, now, (Outcome)outcome, 0).is_refused, needs_contact);
-                assert_int_equal(close_as(&contacted, now, (Outcome)outcome, 0).is_refused, outcome == OUTCOME_UNREACHABLE);
+                assert_int_equal(close_as(&contacted, now, (Outcome)outcome, 0).is_refused,
+                                 outcome == OUTCOME_UNREACHABLE);
         }
         Case c = case_in(CASE_OPEN);
         c.attempts = 2;
@@ -465,7 +467,11 @@ typedef struct Told {
         Text recipient;
 } Told;
 
-enum { TOLD_MAX = 4096, WALK_EVENTS = 20000, EVENTS_A_CASE = 120 };
+enum {
+        TOLD_MAX = 4096,
+        WALK_EVENTS = 20000,
+        EVENTS_A_CASE = 120
+};
 
 typedef struct Walk {
         Case c;
@@ -483,8 +489,10 @@ static void walk_told(Walk *w, const Effect *effect)
         Told key = { w->c.epoch, effect->is_event ? -w->c.sequence : s->rung, s->occurrence, s->recipient };
         for (size_t i = 0; i < w->told_count; i++) {
                 const Told *t = &w->told[i];
-                bool is_same = t->epoch == key.epoch && t->rung == key.rung && t->occurrence == key.occurrence && text_equal(t->recipient, key.recipient);
-                assert_false(is_same && !w->is_claimed); /* a claimer may have been told before: the store's key stops that */
+                bool is_same = t->epoch == key.epoch && t->rung == key.rung && t->occurrence == key.occurrence &&
+                               text_equal(t->recipient, key.recipient);
+                assert_false(is_same &&
+                             !w->is_claimed); /* a claimer may have been told before: the store's key stops that */
         }
         must(w->told_count < TOLD_MAX);
         w->told[w->told_count++] = key;
@@ -515,7 +523,8 @@ static void walk_promises(Walk *w, const CaseEvent *e, const CaseOutcome *out)
                         continue;
                 walk_told(w, &out->effects[i]);
                 for (size_t j = 0; j < i; j++)
-                        recipients += out->effects[j].kind == EFFECT_TELL && !out->effects[j].is_event && !out->effects[i].is_event &&
+                        recipients += out->effects[j].kind == EFFECT_TELL && !out->effects[j].is_event &&
+                                      !out->effects[i].is_event &&
                                       text_equal(out->effects[j].step.recipient, out->effects[i].step.recipient);
         }
         assert_int_equal(recipients, 0); /* each gets one message */

@@ -26,7 +26,8 @@ static WallTime random_time(void)
 /* Absent, empty, plain, and what JSON has to escape. */
 static Text random_text(void)
 {
-        static const char *const texts[] = { "ana", "desk", "r-1", "Ré\u2028\"\\/\b\x01\t", "\xf0\x9f\x98\x80", "channel:crm", " ", "null" };
+        static const char *const texts[] = { "ana",         "desk", "r-1", "Ré\u2028\"\\/\b\x01\t", "\xf0\x9f\x98\x80",
+                                             "channel:crm", " ",    "null" };
         int n = random_below(10);
         return n == 0 ? TEXT_NONE : n == 1 ? TEXT("") : text_from(texts[n - 2]);
 }
@@ -116,10 +117,10 @@ static CaseEvent random_event(void)
 
 /* ---- the same ---- */
 
-#define assert_same_text(a, b)                                      \
-        do {                                                        \
+#define assert_same_text(a, b)                                        \
+        do {                                                          \
                 assert_int_equal((a).data != NULL, (b).data != NULL); \
-                assert_true(text_equal(a, b));                      \
+                assert_true(text_equal(a, b));                        \
         } while (0)
 
 static void assert_same_steps(const Step *a, size_t a_count, const Step *b, size_t b_count)
@@ -140,22 +141,39 @@ static void assert_same_event(const CaseEvent *a, const CaseEvent *b)
 {
         const Text *of_a = &a->by, *of_b = &b->by;
         assert_same_text(*of_a, *of_b);
-        const Text pairs[][2] = { { a->key, b->key },         { a->response_id, b->response_id }, { a->source, b->source },
-                                  { a->customer, b->customer }, { a->territory, b->territory },     { a->rule, b->rule },
-                                  { a->policy_name, b->policy_name }, { a->owner, b->owner },       { a->channel, b->channel },
-                                  { a->result, b->result },   { a->note, b->note },               { a->cause, b->cause },
-                                  { a->reference, b->reference }, { a->credit, b->credit } };
+        const Text pairs[][2] = { { a->key, b->key },
+                                  { a->response_id, b->response_id },
+                                  { a->source, b->source },
+                                  { a->customer, b->customer },
+                                  { a->territory, b->territory },
+                                  { a->rule, b->rule },
+                                  { a->policy_name, b->policy_name },
+                                  { a->owner, b->owner },
+                                  { a->channel, b->channel },
+                                  { a->result, b->result },
+                                  { a->note, b->note },
+                                  { a->cause, b->cause },
+                                  { a->reference, b->reference },
+                                  { a->credit, b->credit } };
         for (size_t i = 0; i < COUNT_OF(pairs); i++)
                 assert_same_text(pairs[i][0], pairs[i][1]);
-        const int64_t numbers[][2] = { { a->kind, b->kind }, { a->engine, b->engine }, { a->at.us, b->at.us },
-                                       { a->happened_at.us, b->happened_at.us }, { a->mode, b->mode },
-                                       { a->severity, b->severity }, { a->policy_version, b->policy_version },
+        const int64_t numbers[][2] = { { a->kind, b->kind },
+                                       { a->engine, b->engine },
+                                       { a->at.us, b->at.us },
+                                       { a->happened_at.us, b->happened_at.us },
+                                       { a->mode, b->mode },
+                                       { a->severity, b->severity },
+                                       { a->policy_version, b->policy_version },
                                        { a->submitted_at.us, b->submitted_at.us },
                                        { a->window_ends_at.us, b->window_ends_at.us },
-                                       { a->owner_is_group, b->owner_is_group }, { a->has_steps, b->has_steps },
-                                       { a->alert, b->alert }, { a->told_at.us, b->told_at.us },
-                                       { a->paused_until.us, b->paused_until.us }, { a->outcome, b->outcome },
-                                       { a->has_amount, b->has_amount }, { a->may_quote, b->may_quote },
+                                       { a->owner_is_group, b->owner_is_group },
+                                       { a->has_steps, b->has_steps },
+                                       { a->alert, b->alert },
+                                       { a->told_at.us, b->told_at.us },
+                                       { a->paused_until.us, b->paused_until.us },
+                                       { a->outcome, b->outcome },
+                                       { a->has_amount, b->has_amount },
+                                       { a->may_quote, b->may_quote },
                                        { a->attempts_needed, b->attempts_needed } };
         for (size_t i = 0; i < COUNT_OF(numbers); i++)
                 assert_int_equal(numbers[i][0], numbers[i][1]);
@@ -197,7 +215,13 @@ static void any_event_reads_back_the_same(void **state UNUSED)
 static void a_step_that_does_not_repeat_stays_one(void **state UNUSED)
 {
         Step s = { .recipient = TEXT("ana"), .due_at = { 5 }, .again_at = WALL_NONE };
-        CaseEvent e = { .kind = EVENT_DUE, .engine = CASE_ENGINE, .at = { 1 }, .has_steps = true, .steps = &s, .step_count = 1 }, back;
+        CaseEvent e = { .kind = EVENT_DUE,
+                        .engine = CASE_ENGINE,
+                        .at = { 1 },
+                        .has_steps = true,
+                        .steps = &s,
+                        .step_count = 1 },
+                  back;
         assert_true(read_back(written(&e), EVENT_DUE, &back));
         assert_int_equal(back.step_count, 1);
         assert_false(wall_is_set(back.steps[0].again_at));
@@ -205,7 +229,8 @@ static void a_step_that_does_not_repeat_stays_one(void **state UNUSED)
 
 static void no_steps_and_steps_as_they_were_are_not_the_same(void **state UNUSED)
 {
-        CaseEvent none = { .kind = EVENT_ATTEMPT, .engine = CASE_ENGINE, .at = { 1 }, .has_steps = true }, stay = none, back;
+        CaseEvent none = { .kind = EVENT_ATTEMPT, .engine = CASE_ENGINE, .at = { 1 }, .has_steps = true }, stay = none,
+                  back;
         stay.has_steps = false;
         assert_true(read_back(written(&none), EVENT_ATTEMPT, &back) && back.has_steps);
         assert_true(read_back(written(&stay), EVENT_ATTEMPT, &back) && !back.has_steps);
@@ -220,13 +245,26 @@ static bool due_is_readable(const char *json)
 static void what_this_engine_cannot_have_written_is_refused(void **state UNUSED)
 {
         static const char *const bad[] = {
-                "{}", "[]", "7", "{\"engine\":1}", "{\"engine\":2,\"at\":1}", "{\"engine\":1,\"at\":\"soon\"}",
-                "{\"engine\":1,\"at\":1,\"alert\":99}", "{\"engine\":1,\"at\":1,\"alert\":-1}", "{\"engine\":1,\"at\":1,\"group\":2}",
-                "{\"engine\":1,\"at\":1,\"steps\":{}}", "{\"engine\":1,\"at\":1,\"steps\":[[]]}", "{\"engine\":1,\"at\":1,\"steps\":[7]}",
-                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,0,null,1]]}", "{\"engine\":1,\"at\":1,\"steps\":[[32,0,0,0,\"ana\",1]]}",
-                "{\"engine\":1,\"at\":1,\"steps\":[[0,65536,0,0,\"ana\",1]]}", "{\"engine\":1,\"at\":1,\"steps\":[[0,0,99,0,\"ana\",1]]}",
-                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,99,\"ana\",1]]}", "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,0,\"ana\",1.5]]}",
-                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,0,\"ana\",1,\"x\"]]}", "{\"engine\":1,\"at\":1,\"tells\":[[-1,0,0,0,\"ana\",1]]}",
+                "{}",
+                "[]",
+                "7",
+                "{\"engine\":1}",
+                "{\"engine\":2,\"at\":1}",
+                "{\"engine\":1,\"at\":\"soon\"}",
+                "{\"engine\":1,\"at\":1,\"alert\":99}",
+                "{\"engine\":1,\"at\":1,\"alert\":-1}",
+                "{\"engine\":1,\"at\":1,\"group\":2}",
+                "{\"engine\":1,\"at\":1,\"steps\":{}}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[7]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,0,null,1]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[32,0,0,0,\"ana\",1]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[0,65536,0,0,\"ana\",1]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,99,0,\"ana\",1]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,99,\"ana\",1]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,0,\"ana\",1.5]]}",
+                "{\"engine\":1,\"at\":1,\"steps\":[[0,0,0,0,\"ana\",1,\"x\"]]}",
+                "{\"engine\":1,\"at\":1,\"tells\":[[-1,0,0,0,\"ana\",1]]}",
         };
         for (size_t i = 0; i < COUNT_OF(bad); i++)
                 if (due_is_readable(bad[i]))
@@ -239,15 +277,25 @@ static void more_steps_than_there_can_be_are_refused(void **state UNUSED)
         Step *steps = arena_array(arena, Step, STEPS_MAX + 1);
         for (size_t i = 0; i <= STEPS_MAX; i++)
                 steps[i] = (Step){ .recipient = TEXT("ana"), .again_at = WALL_NONE };
-        CaseEvent e = { .kind = EVENT_DUE, .engine = CASE_ENGINE, .at = { 1 }, .has_steps = true, .steps = steps, .step_count = STEPS_MAX + 1 }, back;
+        CaseEvent e = { .kind = EVENT_DUE,
+                        .engine = CASE_ENGINE,
+                        .at = { 1 },
+                        .has_steps = true,
+                        .steps = steps,
+                        .step_count = STEPS_MAX + 1 },
+                  back;
         assert_false(read_back(written(&e), EVENT_DUE, &back));
 }
 
 static void a_damaged_id_or_outcome_is_refused(void **state UNUSED)
 {
         CaseEvent back;
-        static const char *const ids[] = { "", "00", "0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcde ",
-                                           "0123456789abcdef0123456789abcdef0", " 1-2+3 4 5 6 7 8 9 a b c d e f 0" };
+        static const char *const ids[] = { "",
+                                           "00",
+                                           "0123456789abcdef0123456789abcdeg",
+                                           "0123456789abcdef0123456789abcde ",
+                                           "0123456789abcdef0123456789abcdef0",
+                                           " 1-2+3 4 5 6 7 8 9 a b c d e f 0" };
         for (size_t i = 0; i < COUNT_OF(ids); i++) {
                 Text json = arena_textf(arena, "{\"engine\":1,\"at\":1,\"id\":\"%s\"}", ids[i]);
                 if (read_back(json, EVENT_FLAGGED, &back))

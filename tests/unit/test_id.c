@@ -34,13 +34,16 @@ static CaseId any_case(void)
 static void a_case_has_the_id_that_its_answer_gives_it(void **state UNUSED)
 {
         assert_string_equal(text_of(any_case()), "01a1fa42-207b-84b8-b325-8d0b4b3ebc6f");
-        assert_string_equal(text_of(id_of_case((WallTime){ 0 }, TEXT(""), TEXT(""))), "00000000-0000-8f55-b0f5-a1810b7af78c");
+        assert_string_equal(text_of(id_of_case((WallTime){ 0 }, TEXT(""), TEXT(""))),
+                            "00000000-0000-8f55-b0f5-a1810b7af78c");
 }
 
 static void a_delivery_has_the_id_that_its_key_gives_it(void **state UNUSED)
 {
-        assert_string_equal(text_of(id_of_delivery(any_case(), 1, 0, 0, TEXT("ana"), TEXT("slack-ana"))), "01a1fa42-207b-8cf4-99c9-c4a2e759f5cf");
-        assert_string_equal(text_of(id_of_delivery(any_case(), 2, -7, 3, TEXT("channel:crm"), TEXT("crm"))), "01a1fa42-207b-8e86-b5df-657e9e894a38");
+        assert_string_equal(text_of(id_of_delivery(any_case(), 1, 0, 0, TEXT("ana"), TEXT("slack-ana"))),
+                            "01a1fa42-207b-8cf4-99c9-c4a2e759f5cf");
+        assert_string_equal(text_of(id_of_delivery(any_case(), 2, -7, 3, TEXT("channel:crm"), TEXT("crm"))),
+                            "01a1fa42-207b-8e86-b5df-657e9e894a38");
 }
 
 static void ids_are_uuids_of_version_8(void **state UNUSED)
@@ -64,17 +67,22 @@ static void what_stands_on_either_side_of_a_border_gives_another_id(void **state
         assert_false(same(id_of_case(SUBMITTED, TEXT("ab"), TEXT("c")), id_of_case(SUBMITTED, TEXT("a"), TEXT("bc"))));
         assert_false(same(id_of_case(SUBMITTED, TEXT(""), TEXT("abc")), id_of_case(SUBMITTED, TEXT("abc"), TEXT(""))));
         CaseId id = any_case();
-        assert_false(same(id_of_delivery(id, 1, 0, 0, TEXT("ana"), TEXT("x")), id_of_delivery(id, 1, 0, 0, TEXT("an"), TEXT("ax"))));
+        assert_false(same(id_of_delivery(id, 1, 0, 0, TEXT("ana"), TEXT("x")),
+                          id_of_delivery(id, 1, 0, 0, TEXT("an"), TEXT("ax"))));
 }
 
 static void every_part_of_a_deliverys_key_counts(void **state UNUSED)
 {
         CaseId id = any_case(), other = id_of_case(SUBMITTED, TEXT("relationship"), TEXT("r-2"));
         CaseId ids[] = {
-                id_of_delivery(id, 1, 2, 3, TEXT("ana"), TEXT("mail")),   id_of_delivery(other, 1, 2, 3, TEXT("ana"), TEXT("mail")),
-                id_of_delivery(id, 2, 2, 3, TEXT("ana"), TEXT("mail")),   id_of_delivery(id, 1, -2, 3, TEXT("ana"), TEXT("mail")),
-                id_of_delivery(id, 1, 3, 2, TEXT("ana"), TEXT("mail")),   id_of_delivery(id, 1, 2, 4, TEXT("ana"), TEXT("mail")),
-                id_of_delivery(id, 1, 2, 3, TEXT("joe"), TEXT("mail")),   id_of_delivery(id, 1, 2, 3, TEXT("ana"), TEXT("slack")),
+                id_of_delivery(id, 1, 2, 3, TEXT("ana"), TEXT("mail")),
+                id_of_delivery(other, 1, 2, 3, TEXT("ana"), TEXT("mail")),
+                id_of_delivery(id, 2, 2, 3, TEXT("ana"), TEXT("mail")),
+                id_of_delivery(id, 1, -2, 3, TEXT("ana"), TEXT("mail")),
+                id_of_delivery(id, 1, 3, 2, TEXT("ana"), TEXT("mail")),
+                id_of_delivery(id, 1, 2, 4, TEXT("ana"), TEXT("mail")),
+                id_of_delivery(id, 1, 2, 3, TEXT("joe"), TEXT("mail")),
+                id_of_delivery(id, 1, 2, 3, TEXT("ana"), TEXT("slack")),
         };
         for (size_t i = 0; i < COUNT_OF(ids); i++)
                 for (size_t j = i + 1; j < COUNT_OF(ids); j++)
@@ -92,7 +100,9 @@ static int number_compare(const void *a, const void *b)
 
 static void forty_thousand_answers_of_the_same_millisecond_differ(void **state UNUSED)
 {
-        enum { IDS = 40000 };
+        enum {
+                IDS = 40000
+        };
         static uint64_t tails[IDS];
         for (int i = 0; i < IDS; i++) {
                 char name[16];

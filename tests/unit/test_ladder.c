@@ -43,8 +43,8 @@ static void an_answer_on_tuesday_morning_is_a_matter_of_one_day(void **state UNU
         StepList list = ladder_plan(&scene, arena);
         assert_int_equal(list.count, 7);
         expect_step(list, 0, "ana", MESSAGE_ALERT, "2026-11-17T09:00-03:00");
-        expect_step(list, 1, "ana", MESSAGE_REMINDER, "2026-11-17T14:00-03:00"); /* lunch does not count */
-        expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-18T08:30Z"); /* 16:00 at ana's is 19:00 at joe's */
+        expect_step(list, 1, "ana", MESSAGE_REMINDER, "2026-11-17T14:00-03:00");  /* lunch does not count */
+        expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-18T08:30Z");    /* 16:00 at ana's is 19:00 at joe's */
         expect_step(list, 2, "ana", MESSAGE_HELP_TOLD, "2026-11-18T08:00-03:00"); /* not before joe */
         expect_step(list, 3, "ana", MESSAGE_WINDOW_MISSED, "2026-11-18T09:00-03:00");
         expect_step(list, 3, "joe", MESSAGE_WINDOW_MISSED, "2026-11-18T12:00Z");
@@ -114,7 +114,9 @@ static void whoever_would_be_asked_about_themselves_is_passed_over(void **state 
 
 static void somebody_with_two_parts_in_a_rung_gets_one_message(void **state UNUSED)
 {
-        static const Recipient twice[] = { { RECIPIENT_MANAGER, { NULL, 0 } }, { RECIPIENT_PERSON, { "joe", 3 } }, { RECIPIENT_GROUP, { "desk", 4 } } };
+        static const Recipient twice[] = { { RECIPIENT_MANAGER, { NULL, 0 } },
+                                           { RECIPIENT_PERSON, { "joe", 3 } },
+                                           { RECIPIENT_GROUP, { "desk", 4 } } };
         Rung rung = { working_hours(1), twice, 3, MESSAGE_REMINDER, true, false, { 0 } };
         Policy policy = one_day;
         policy.ladder = &rung;
@@ -137,7 +139,8 @@ static void a_channel_never_sleeps(void **state UNUSED)
         LadderScene scene = scene_of("ana", "2026-11-21T03:00-03:00", "2026-11-21T03:00-03:00");
         scene.policy = &policy;
         expect_step(ladder_plan(&scene, arena), 0, "channel:room", MESSAGE_ALERT, "2026-11-21T03:00-03:00");
-        expect_step(ladder_tell_channels(&scene, MESSAGE_CLOSED, arena), 0, "channel:room", MESSAGE_CLOSED, "2026-11-21T03:00-03:00");
+        expect_step(ladder_tell_channels(&scene, MESSAGE_CLOSED, arena), 0, "channel:room", MESSAGE_CLOSED,
+                    "2026-11-21T03:00-03:00");
 }
 
 /* ---- notice ---- */
@@ -151,7 +154,7 @@ static void nobody_hears_of_it_before_the_owner_had_it_for_four_working_hours(vo
         c.step_count--;
         StepList list = ladder_refit(&scene, &c, ALERT_ACCEPTED, scene.now, arena);
         expect_step(list, 1, "ana", MESSAGE_REMINDER, "2026-11-18T08:00-03:00"); /* overdue: when she is there */
-        expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-18T15:00Z"); /* 08:00 + 4 = 12:00 */
+        expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-18T15:00Z");   /* 08:00 + 4 = 12:00 */
         expect_step(list, 3, "joe", MESSAGE_WINDOW_MISSED, "2026-11-18T15:00Z");
         expect_step(list, 3, "ana", MESSAGE_WINDOW_MISSED, "2026-11-18T09:00-03:00");
         expect_step(list, 4, "ines", MESSAGE_WAITING_LIST, "2026-11-19T13:00+01:00"); /* later anyway */
@@ -217,8 +220,8 @@ static void an_attempt_pauses_for_a_working_day_of_the_owner(void **state UNUSED
         StepList list = ladder_pause(&scene, &c, until, arena);
         expect_step(list, 0, "ana", MESSAGE_ALERT, "2026-11-20T09:00-03:00"); /* an alert is not held back */
         expect_step(list, 1, "ana", MESSAGE_REMINDER, "2026-11-23T16:30-03:00");
-        expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-24T08:30Z"); /* 19:30 at joe's */
-        expect_step(list, 2, "ana", MESSAGE_HELP_TOLD, "2026-11-24T08:00-03:00"); /* not before joe */
+        expect_step(list, 2, "joe", MESSAGE_HELP_NEEDED, "2026-11-24T08:30Z");        /* 19:30 at joe's */
+        expect_step(list, 2, "ana", MESSAGE_HELP_TOLD, "2026-11-24T08:00-03:00");     /* not before joe */
         expect_step(list, 4, "ines", MESSAGE_WAITING_LIST, "2026-11-24T13:00+01:00"); /* later anyway */
 }
 
@@ -284,7 +287,9 @@ static void those_whom_the_route_informs_stay_informed_under_another_owner(void 
 
 static void a_crowd_in_the_first_rung_leaves_room_for_the_others(void **state UNUSED)
 {
-        enum { CROWD = 400 };
+        enum {
+                CROWD = 400
+        };
         static Person crowd[CROWD + 1];
         static Text members[CROWD];
         static char names[CROWD][8];
@@ -294,7 +299,13 @@ static void a_crowd_in_the_first_rung_leaves_room_for_the_others(void **state UN
                 crowd[i] = person(names[i], &ZONE_UTC, "", "zoe", "zoe");
         }
         crowd[CROWD] = person("zoe", &ZONE_UTC, "", NULL, NULL);
-        Group group = { .id = TEXT("all"), .members = members, .member_count = CROWD, .zone = &ZONE_UTC, .hours = { .is_always = true }, .manager = TEXT("zoe"), .director = TEXT("zoe") };
+        Group group = { .id = TEXT("all"),
+                        .members = members,
+                        .member_count = CROWD,
+                        .zone = &ZONE_UTC,
+                        .hours = { .is_always = true },
+                        .manager = TEXT("zoe"),
+                        .director = TEXT("zoe") };
         Roster many = { .persons = crowd, .person_count = CROWD + 1, .groups = &group, .group_count = 1 };
         LadderScene scene = scene_of("ana", "2026-11-17T09:00Z", "2026-11-17T10:00Z");
         scene.roster = &many;

@@ -56,7 +56,9 @@ static void clearing_keeps_the_table_and_takes_the_numbers(void **state UNUSED)
 /* Against a plain table of flags. Few numbers, so that chains collide, wrap round and are cut in the middle. */
 static void it_agrees_with_a_table_of_flags_over_100000_steps(void **state UNUSED)
 {
-        enum { NUMBERS = 150 };
+        enum {
+                NUMBERS = 150
+        };
         static bool flags[NUMBERS + 1];
         uint64_t seed = 20261120, x = seed;
         NumberSet set = { 0 };

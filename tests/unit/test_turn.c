@@ -60,13 +60,15 @@ static void batch_answer(Scene *s, Batch *batch, WallTime submitted)
 {
         char iso[ISO8601_BYTES];
         Place place = { .topic = TEXT("survey-responses"), .offset = s->offset++, .record_time = submitted };
-        Text json = arena_textf(s->arena,
-                                "{\"id\":\"r-%lld\",\"submitted\":\"" TEXT_F "\",\"customer\":\"c-%lld\",\"territory\":\"BR-S\",\"nps\":2}",
-                                (long long)place.offset, TEXT_ARG(wall_format(submitted, iso)), (long long)place.offset);
+        Text json =
+                arena_textf(s->arena,
+                            "{\"id\":\"r-%lld\",\"submitted\":\"" TEXT_F
+                            "\",\"customer\":\"c-%lld\",\"territory\":\"BR-S\",\"nps\":2}",
+                            (long long)place.offset, TEXT_ARG(wall_format(submitted, iso)), (long long)place.offset);
         Answer answer;
         const char *reason;
-        assert_int_equal(judge_record(s->judge, s->config, config_source(s->config, TEXT("relationship")), &place, json, TEXT_NONE,
-                                      batch->now, &answer, &reason),
+        assert_int_equal(judge_record(s->judge, s->config, config_source(s->config, TEXT("relationship")), &place, json,
+                                      TEXT_NONE, batch->now, &answer, &reason),
                          JUDGED_FLAGGED);
         batch_add(batch, INPUT_ANSWER)->answer = answer;
 }
@@ -76,7 +78,8 @@ static Batch *answer_all(Scene *s, Batch *from, Fate fate, WallTime now, size_t 
 {
         Batch *batch = batch_at(s, now, room);
         for (Parcel *p = from->parcels; p; p = p->next)
-                batch_add(batch, INPUT_RESULT)->result = (Result){ .parcel = p, .fate = fate, .detail = TEXT("because") };
+                batch_add(batch, INPUT_RESULT)->result =
+                        (Result){ .parcel = p, .fate = fate, .detail = TEXT("because") };
         turn_run(s->turn, batch);
         assert_int_equal(batch->error, 0);
         return batch;
@@ -157,7 +160,10 @@ static void a_full_outbox_does_not_spin(void **state)
 static void what_finds_no_room_comes_later_each_once(void **state)
 {
         Scene *s = *state;
-        enum { ANSWERS = 40, ROOM = 16 };
+        enum {
+                ANSWERS = 40,
+                ROOM = 16
+        };
         bool seen[ANSWERS + 1] = { false };
         Batch *batch = batch_at(s, TUESDAY, ROOM);
         for (int i = 0; i < ANSWERS; i++)
@@ -181,7 +187,9 @@ static void what_finds_no_room_comes_later_each_once(void **state)
 static void more_cases_than_one_turn_takes_are_taken_by_the_next(void **state)
 {
         Scene *s = *state;
-        enum { ANSWERS = 300 };
+        enum {
+                ANSWERS = 300
+        };
         CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 1000);
         for (int i = 0; i < ANSWERS; i++)
                 batch_answer(s, batch, TUESDAY);
@@ -248,7 +256,8 @@ static void operators_hear_of_a_channel_once_whatever_it_says(void **state)
                 Text detail = arena_textf(s->arena, "error %d", i);
                 for (Parcel *p = batch->parcels; p; p = p->next)
                         if (p->message == MESSAGE_ALERT)
-                                batch_add(after, INPUT_RESULT)->result = (Result){ .parcel = p, .fate = FATE_PERMANENT, .detail = detail };
+                                batch_add(after, INPUT_RESULT)->result =
+                                        (Result){ .parcel = p, .fate = FATE_PERMANENT, .detail = detail };
                 turn_run(s->turn, after);
                 operator_messages += count_of(batch, MESSAGE_OPERATOR) + count_of(after, MESSAGE_OPERATOR);
         }
