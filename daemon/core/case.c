@@ -204,7 +204,7 @@ static void ladder_climb(Work *w, const Step *steps, size_t count)
                         continue;
                 if (climb_winner(&k, steps[i].recipient) == i)
                         climb_tell(w, &k, i);
-                if (is_escalation(&steps[i]))
+                if (is_escalation(&steps[i]) && steps[i].occurrence == 0) /* the list of the next day is no higher level */
                         escalated |= 1u << steps[i].rung;
         }
         w->next.level += __builtin_popcount(escalated);
