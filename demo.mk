@@ -6,8 +6,7 @@ $(B)/tests/mockbroker: tests/system/mockbroker.c
 
 demo: ## see it work, in a minute and without a Kafka; KEEP=1 leaves it running to play with
 	@tests/deps demo
-	@$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/mockbroker
-	@tests/system/kafka producer >/dev/null
+	@$(MAKE) -s --no-print-directory $(PROGRAMS) $(B)/tests/mockbroker
 	@exec env CLOSEDLOOPD=$(B)/closedloopd MOCKBROKER=$(B)/tests/mockbroker tests/demo/demo $(if $(KEEP),--keep)
 
 .PHONY: demo
