@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "inside.h"
 
-enum { REQUEST_BYTES_MAX = 4 << 20, REQUESTS_MAX = 64, GROUPS_MAX = 256 };
+enum { REQUEST_BYTES_MAX = 4 << 20, READ_BYTES = 65536, REQUESTS_MAX = 64, GROUPS_MAX = 256 };
 static const uint64_t REQUEST_US = 30 * 1000000;
 
 struct Control {
@@ -89,32 +89,45 @@ static void reply_write(Request *q, Buffer *b)
         buffer_put_char(b, '\n');
 }
 
-typedef struct Reply {
-        size_t sent;
-        Text text;
-} Reply;
+static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Blocking for at most a second in all: replies are small and the peer is on this machine. */
-static void reply_send(int fd, Text text)
+/* The peer takes its time over the answer: it has as long as it had for the request. */
+static bool reply_wait(Request *q)
 {
-        struct timeval patience = { .tv_sec = 1 };
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        for (size_t sent = 0; sent < text.len;) {
-                ssize_t n = send(fd, text.data + sent, text.len - sent, MSG_NOSIGNAL);
-                if (n <= 0)
+        if (q->io)
+                return true;
+        return sd_event_add_io(q->control->event, &q->io, q->fd, EPOLLOUT, on_writable, q) >= 0 &&
+               sd_event_source_set_time_relative(q->timer, REQUEST_US) >= 0 &&
+               sd_event_source_set_enabled(q->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
+static void reply_send(Request *q)
+{
+        while (q->reply.len > 0) {
+                ssize_t n = send(q->fd, q->reply.data, q->reply.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (n < 0 && errno == EAGAIN && reply_wait(q))
                         return;
-                sent += (size_t)n;
+                if (n <= 0)
+                        break;
+                q->reply = text_from_offset(q->reply, (size_t)n);
         }
+        request_free(q);
+}
+
+static int on_writable(sd_event_source *source UNUSED, int fd UNUSED, uint32_t revents UNUSED, void *userdata)
+{
+        reply_send(userdata);
+        return 0;
 }
 
 void request_end(Request *q)
 {
         Buffer reply = buffer_in(q->arena);
-        if (!q->is_gone) {
-                reply_write(q, &reply);
-                reply_send(q->fd, buffer_text(&reply));
-        }
-        request_free(q);
+        q->is_waiting = false;
+        q->io = sd_event_source_disable_unref(q->io);
+        reply_write(q, &reply);
+        q->reply = buffer_text(&reply);
+        reply_send(q);
 }
 
 void request_fail(Request *q, int exit_code, const char *format, ...)
@@ -297,14 +310,13 @@ static void request_start(Request *q)
 static int on_readable(sd_event_source *source UNUSED, int fd, uint32_t revents UNUSED, void *userdata)
 {
         Request *q = userdata;
-        ssize_t n = recv(fd, buffer_room(&q->in, 65536), 65536, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return 0;
-        if (q->is_waiting) { /* the peer says more, or has hung up, while its answer is being made */
-                q->is_gone |= n <= 0;
+        if (q->is_waiting) { /* the peer says more, or has hung up: sending will show. The memory is the turn's by now */
                 q->io = sd_event_source_disable_unref(q->io);
                 return 0;
         }
+        ssize_t n = recv(fd, buffer_room(&q->in, READ_BYTES), READ_BYTES, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
         if (n <= 0 || q->in.len + (size_t)n > REQUEST_BYTES_MAX) {
                 request_free(q);
                 return 0;
@@ -342,18 +354,25 @@ static void request_new(Control *control, int fd)
                 request_free(q);
 }
 
+/* A new connection has room for so little. */
+static void refuse(int fd, Text answer)
+{
+        (void)send(fd, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)close(fd);
+}
+
 static int on_connection(sd_event_source *source UNUSED, int listening, uint32_t revents UNUSED, void *userdata)
 {
         Control *control = userdata;
         int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
                 return 0;
-        if (control->request_count >= REQUESTS_MAX || !peer_may(control, fd)) {
-                reply_send(fd, TEXT("{\"exit\":77,\"text\":\"you may not use this socket: be root or in its group\\n\",\"data\":null}\n"));
-                (void)close(fd);
-                return 0;
-        }
-        request_new(control, fd);
+        if (!peer_may(control, fd))
+                refuse(fd, TEXT("{\"exit\":77,\"text\":\"you may not use this socket: be root or in its group\\n\",\"data\":null}\n"));
+        else if (control->request_count >= REQUESTS_MAX)
+                refuse(fd, TEXT("{\"exit\":75,\"text\":\"too many requests are waiting for an answer: try again later\\n\",\"data\":null}\n"));
+        else
+                request_new(control, fd);
         return 0;
 }
 
@@ -368,9 +387,13 @@ static int address_make(const char *path, struct sockaddr_un *ret)
         return 0;
 }
 
-/* A socket file whose daemon is gone is in the way; one that answers belongs to another daemon. */
+/* A socket file whose daemon is gone is in the way; one that answers belongs to another daemon. What is no socket is
+ * somebody's file, and the path a mistake: connecting to it is refused as well. */
 static int leftover_remove(const struct sockaddr_un *address)
 {
+        struct stat info;
+        if (lstat(address->sun_path, &info) == 0 && !S_ISSOCK(info.st_mode))
+                return -ENOTSOCK;
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;

@@ -42,8 +42,8 @@ struct Request {
         Buffer text; /* for people */
         Buffer data; /* JSON; empty: null */
         JsonWriter json; /* writes to data */
-        bool is_waiting; /* for a turn or a send: must not be freed */
-        bool is_gone; /* the peer has hung up meanwhile */
+        Text reply; /* what the peer has not taken yet */
+        bool is_waiting; /* for a turn or a send: must not be freed, and its memory is theirs */
         Act act;
 };
 

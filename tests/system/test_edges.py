@@ -1,0 +1,114 @@
+"""What goes wrong at the edges of the daemon: peers that hang up, receivers that never answer, reloads under way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+from harness import PEOPLE, CtlError, Env, answers, eventually
+from test_daemon import hooks, later, one_case, settled
+
+
+def ask(daemon, *arguments, hang_up=False, more=b"", half=False):
+    """A request in raw form; what came back, or None where nobody waited for it."""
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    peer.connect(daemon.socket)
+    peer.settimeout(30)
+    peer.sendall(json.dumps({"args": [str(a) for a in arguments]}).encode() + b"\n")
+    if more:
+        peer.sendall(more)
+    if half:
+        peer.shutdown(socket.SHUT_WR)
+    if hang_up:
+        peer.close()
+        return None
+    received = b""
+    while piece := peer.recv(65536):
+        received += piece
+    peer.close()
+    return json.loads(received)
+
+
+def many_cases(env, count=400, changes=None):
+    kafka, topic, receivers = env.kafka(), None, env.receivers()
+    topic = env.topic(kafka)
+    made = answers(count, customers=count)
+    for answer in made:
+        answer["answers"] = {"nps": 1, "reason": "Nobody called back"}
+    produced = kafka.produce(topic, made)
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
+    settled(daemon, produced)
+    return kafka, topic, receivers, daemon
+
+
+def test_a_peer_that_hangs_up_or_talks_on_while_its_answer_is_made_harms_nobody(env: Env):
+    _, _, _, daemon = many_cases(env)
+
+    def pester(number):
+        for i in range(60):
+            for request in (("cases", "--limit", 400), ("attempt", 1, "--by", "ana"), ("why", 1 + i)):
+                try:
+                    ask(daemon, *request, hang_up=True, more=b"x" * (70000 if (i + number) % 4 == 0 else 0))
+                except OSError:
+                    pass        # one too many at once
+    threads = [threading.Thread(target=pester, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        try:
+            assert len(ask(daemon, "cases", "--limit", 400)["data"] or range(400)) == 400
+        except OSError:
+            pass
+    for thread in threads:
+        thread.join()
+    assert ask(daemon, "case", 1, half=True)["data"]["case"]["number"] == 1, "who has said all may say so"
+    eventually(lambda: daemon.ctl("case", 1)["case"]["attempts"] > 10, "what was asked for is done, whoever waits for it")
+    assert daemon.stop() == 0, daemon.log_tail()
+
+
+def test_a_peer_that_does_not_read_its_answer_holds_up_nobody(env: Env):
+    _, _, _, daemon = many_cases(env, count=1500)
+    slow = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(4)]
+    for peer in slow:
+        peer.connect(daemon.socket)
+        peer.sendall(b'{"args":["cases","--limit","10000"]}\n')
+    eventually(lambda: all(peer.recv(1, socket.MSG_PEEK) for peer in slow), "its answer has begun")
+    started = time.monotonic()
+    for _ in range(10):
+        daemon.ctl("status")
+    assert time.monotonic() - started < 3, "the loop waited for somebody"
+    for peer in slow:
+        received = b""
+        while piece := peer.recv(65536):
+            received += piece
+        assert len(json.loads(received)["data"]) == 1500, "slowly, but all of it"
+    assert daemon.stop() == 0, daemon.log_tail()
+
+
+def test_a_file_that_is_no_socket_is_never_removed(env: Env):
+    path = env.folder / "people.csv"
+    path.write_text("id,name\n", encoding="utf-8")
+    kafka = env.kafka()
+    settings = env.config(kafka, env.topic(kafka), None, {"closedloopd.conf": {"control.socket": str(path)}})
+    daemon = env.daemon(settings)
+    done = subprocess.run([str(daemon.program), "-c", str(daemon.config)], capture_output=True, text=True, timeout=30,
+                          check=False)
+    assert done.returncode != 0 and "control socket" in done.stderr, done
+    assert path.read_text(encoding="utf-8") == "id,name\n"
+
+
+def test_a_socket_that_a_dead_daemon_has_left_is_replaced_and_only_its_group_may_use_it(env: Env):
+    kafka = env.kafka()
+    daemon = env.daemon(env.config(kafka, env.topic(kafka))).start()
+    daemon.kill()
+    assert os.path.exists(daemon.socket)
+    daemon.start()
+    assert daemon.ctl("status")["store"] == "ok"
+    assert stat.S_IMODE(os.stat(daemon.socket).st_mode) & 0o007 == 0
+    assert daemon.stop() == 0 and not os.path.exists(daemon.socket)
