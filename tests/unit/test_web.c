@@ -395,8 +395,8 @@ static void a_body_is_refused_and_ends_the_connection(void **state)
                 "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\nhello",
                 "GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
                 "HEAD /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
-                "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-                "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+                ("GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                 "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"),
         };
         for (size_t i = 0; i < COUNT_OF(requests); i++) {
                 Text answer = ask(*state, text_from(requests[i]));
