@@ -106,6 +106,7 @@ int service_partitions_load(Service *s, Store *store) MUST_CHECK;
 void service_moves_add(Service *s, Batch *batch);
 void service_partitions_forget(Service *s);
 void service_intake_continue(Service *s);
+void service_lookups_retry(Service *s);
 void service_lookups_forget(Service *s);
 /* sends.c */
 void service_send(void *userdata, Parcel *parcel);

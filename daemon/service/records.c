@@ -144,6 +144,7 @@ struct StartLookup {
         bool is_new_topic;
         int64_t *offsets; /* found; one a partition */
         int error;
+        bool is_waiting; /* to be asked again */
 };
 
 static int lookup_store(StartLookup *l, Turn *turn)
@@ -206,7 +207,11 @@ static void lookup_done(void *userdata)
 {
         StartLookup *l = userdata;
         Service *s = l->service;
-        for (int32_t i = 0; i < l->count && l->error == 0; i++) {
+        if (l->error < 0) { /* the intake asks for a partition once: from here on it is ours to see that it is read */
+                l->is_waiting = true;
+                return;
+        }
+        for (int32_t i = 0; i < l->count; i++) {
                 OffsetRow row = { .topic = l->source->topic, .partition = l->first + i, .next_offset = l->offsets[i],
                                   .anchor_offset = -1, .anchor_time = WALL_NONE };
                 if (partition_find(s, row.topic, row.partition))
@@ -215,8 +220,32 @@ static void lookup_done(void *userdata)
                 log_info("reading \"" TEXT_F "\" partition %d for the first time, from offset %lld", TEXT_ARG(row.topic),
                          row.partition, (long long)row.next_offset);
         }
-        lookup_unlink(l); /* on failure the intake asks for the partition again */
+        lookup_unlink(l);
         (void)lookup_free(l);
+}
+
+static bool topic_is_wanted(const Service *s, Text topic)
+{
+        for (size_t i = 0; i < s->config->source_count; i++)
+                if (text_equal(s->config->sources[i].topic, topic))
+                        return true;
+        return false;
+}
+
+void service_lookups_retry(Service *s)
+{
+        for (StartLookup *l = s->lookups, *next; l; l = next) {
+                next = l->next;
+                if (!l->is_waiting)
+                        continue;
+                if (topic_is_wanted(s, l->source->topic)) {
+                        l->is_waiting = false;
+                        service_call(s, (Call){ .run = lookup_run, .done = lookup_done, .userdata = l });
+                } else { /* a reload has taken it away */
+                        lookup_unlink(l);
+                        (void)lookup_free(l);
+                }
+        }
 }
 
 static bool lookup_is_under_way(const Service *s, Text topic, int32_t partition)

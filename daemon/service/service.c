@@ -206,6 +206,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
                 return 0;
         }
         checkpoint_ask(s);
+        service_lookups_retry(s);
         if (++ticks % LETTERS_TICKS == 1)
                 service_letters_ask(s);
         tick_turn(s);

@@ -1,9 +1,10 @@
 /* mockbroker.c - a Kafka in a second, without Java: librdkafka's own mock cluster, one broker on a free loopback port.
  *
- *   mockbroker [NAME:PARTITIONS]...
+ *   mockbroker [--refuse-offsets N] [NAME:PARTITIONS]...
  *
  * Creates the topics, prints the address for bootstrap.servers on a line of its own, and runs until its standard input
  * ends or SIGTERM or SIGINT comes. Topics not named come into being when somebody asks for them, with 4 partitions.
+ * The first N questions for offsets (where a partition begins, where it ends) get an error.
  * It keeps 5 MiB of each partition in memory, and has no transactions, passwords, TLS, nor ways to change a topic.
  * Exit codes: 0 ended as asked, 64 wrong use, 69 librdkafka refused. */
 #include <errno.h>
@@ -39,6 +40,15 @@ static void topic_create(rd_kafka_mock_cluster_t *cluster, char *argument)
         rd_kafka_resp_err_t error = rd_kafka_mock_topic_create(cluster, argument, (int)partitions, 1);
         if (error)
                 fail(EX_UNAVAILABLE, argument, rd_kafka_err2str(error));
+}
+
+static void offsets_refuse(rd_kafka_mock_cluster_t *cluster, const char *count)
+{
+        enum {
+                LIST_OFFSETS = 2 /* the number of the request in Kafka's protocol */
+        };
+        for (long left = strtol(count, NULL, 10); left > 0; left--)
+                rd_kafka_mock_push_request_errors(cluster, LIST_OFFSETS, 1, RD_KAFKA_RESP_ERR_UNKNOWN);
 }
 
 /* Before there are threads: they inherit it. */
@@ -93,7 +103,12 @@ int main(int argc, char **argv)
         rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(client, 1);
         if (!cluster)
                 fail(EX_UNAVAILABLE, "could not start the cluster", "librdkafka refused");
-        for (int i = 1; i < argc; i++)
+        int first = 1;
+        if (argc > 2 && strcmp(argv[1], "--refuse-offsets") == 0) {
+                offsets_refuse(cluster, argv[2]);
+                first = 3;
+        }
+        for (int i = first; i < argc; i++)
                 topic_create(cluster, argv[i]);
         puts(rd_kafka_mock_cluster_bootstraps(cluster));
         fflush(stdout);
