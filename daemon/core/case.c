@@ -5,6 +5,7 @@
 typedef enum Verb {
         VERB_START, /* a ladder: a new case, or a new epoch of an old one */
         VERB_JOIN,
+        VERB_AGAIN, /* a new epoch, unless the answer was given before the contact */
         VERB_CLIMB,
         VERB_PAUSE,
         VERB_REACH,
@@ -269,13 +270,21 @@ static void verb_start(Work *w)
 /* Never the policy or the window. A live answer wakes a case that nobody was told of. */
 static void verb_join(Work *w)
 {
-        if (case_starts_ladder(w->c, EVENT_FLAGGED, w->event->mode)) {
+        if (case_starts_ladder(w->c, EVENT_FLAGGED, w->event->mode, w->event->submitted_at)) {
                 verb_start(w);
                 return;
         }
         w->next.severity = MAX_OF(w->next.severity, w->event->severity);
         w->next.responses++;
         effects_of_event(w);
+}
+
+/* What was said before the call was settled by the call: the owner hears of it, the case stays as it is. */
+static void verb_again(Work *w)
+{
+        verb_join(w);
+        if (w->next.epoch == w->c->epoch)
+                w->next.state = w->c->state;
 }
 
 static void verb_climb(Work *w)
@@ -406,7 +415,7 @@ static void verb_ignore(Work *w)
 }
 
 static void (*const verbs[VERB_MAX])(Work *) = {
-        [VERB_START] = verb_start, [VERB_JOIN] = verb_join, [VERB_CLIMB] = verb_climb, [VERB_PAUSE] = verb_pause,
+        [VERB_START] = verb_start, [VERB_JOIN] = verb_join, [VERB_AGAIN] = verb_again, [VERB_CLIMB] = verb_climb, [VERB_PAUSE] = verb_pause,
         [VERB_REACH] = verb_reach, [VERB_NOTE] = verb_note, [VERB_TAKE] = verb_take,   [VERB_GIVE] = verb_give,
         [VERB_END] = verb_end,     [VERB_IGNORE] = verb_ignore,
 };
@@ -414,6 +423,7 @@ static void (*const verbs[VERB_MAX])(Work *) = {
 static const char *const verb_texts[VERB_MAX] = {
         [VERB_START] = "start the ladder",
         [VERB_JOIN] = "join",
+        [VERB_AGAIN] = "start the ladder again; join, if the answer was given before the contact",
         [VERB_CLIMB] = "climb the ladder",
         [VERB_PAUSE] = "pause the ladder",
         [VERB_REACH] = "stop the ladder",
@@ -465,11 +475,16 @@ void case_step(const Case *c, const CaseEvent *event, Arena *arena, CaseOutcome 
         *ret = (CaseOutcome){ .is_recorded = true, .next = w.next, .effects = w.effects, .effect_count = w.count };
 }
 
-bool case_starts_ladder(const Case *c, EventKind kind, CaseMode mode)
+bool case_starts_ladder(const Case *c, EventKind kind, CaseMode mode, WallTime submitted_at)
 {
         if (kind != EVENT_FLAGGED)
                 return false;
-        return c->state != CASE_OPEN || (mode == MODE_LIVE && c->mode != MODE_LIVE);
+        if (c->state == CASE_NEW)
+                return true;
+        if (c->state == CASE_OPEN)
+                return mode == MODE_LIVE && c->mode != MODE_LIVE;
+        WallTime settled_at = wall_is_set(c->contacted_at) ? c->contacted_at : c->closed_at;
+        return mode != MODE_TOO_OLD && submitted_at.us >= settled_at.us;
 }
 
 Case case_none(void)

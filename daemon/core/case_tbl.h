@@ -19,14 +19,14 @@
         X(OPEN,      CLAIM,    TAKE,     OPEN,       NULL)                                   \
         X(OPEN,      ASSIGN,   GIVE,     OPEN,       NULL)                                   \
         X(OPEN,      CLOSE,    END,      CLOSED,     NULL)                                   \
-        X(CONTACTED, FLAGGED,  START,    OPEN,       NULL)                                   \
+        X(CONTACTED, FLAGGED,  AGAIN,    OPEN,       NULL)                                   \
         X(CONTACTED, DUE,      IGNORE,   CONTACTED,  NULL)                                   \
         X(CONTACTED, ATTEMPT,  NOTE,     CONTACTED,  NULL)                                   \
         X(CONTACTED, CONTACT,  NOTE,     CONTACTED,  NULL)                                   \
         X(CONTACTED, CLAIM,    REFUSE,   CONTACTED,  "the customer has been reached already") \
         X(CONTACTED, ASSIGN,   GIVE,     CONTACTED,  NULL)                                   \
         X(CONTACTED, CLOSE,    END,      CLOSED,     NULL)                                   \
-        X(CLOSED,    FLAGGED,  START,    OPEN,       NULL)                                   \
+        X(CLOSED,    FLAGGED,  AGAIN,    OPEN,       NULL)                                   \
         X(CLOSED,    DUE,      IGNORE,   CLOSED,     NULL)                                   \
         X(CLOSED,    ATTEMPT,  REFUSE,   CLOSED,     "the case is closed")                   \
         X(CLOSED,    CONTACT,  REFUSE,   CLOSED,     "the case is closed")                   \

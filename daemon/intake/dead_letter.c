@@ -98,8 +98,9 @@ static int letters_again(sd_event_source *source UNUSED, void *userdata)
 void dead_letters_tick(DeadLetters *letters)
 {
         letters_drain(letters);
+        Intake *intake = letters->intake;
         if (letters->is_broken && letters->in_flight == 0)
-                letters->intake->dead_letters = dead_letters_free(letters);
+                intake->dead_letters = dead_letters_free(letters);
 }
 
 /* ---- made and ended --------------------------------------------------------------------------------------------- */

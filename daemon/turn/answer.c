@@ -132,13 +132,13 @@ static StepList too_old_tells(Work *w, const Subject *s)
 
 static void event_resolve(Work *w, const Subject *s, CaseMode mode, CaseEvent *event)
 {
-        bool starts = case_starts_ladder(&s->c, EVENT_FLAGGED, mode);
+        bool starts = case_starts_ladder(&s->c, EVENT_FLAGGED, mode, event->submitted_at);
         StepList steps = { 0 }, tells = { 0 };
         if (starts && mode == MODE_LIVE)
                 steps = ladder_plan(&s->scene, w->arena);
         else if (mode == MODE_TOO_OLD && starts)
                 tells = too_old_tells(w, s);
-        else if (!starts && mode == MODE_LIVE)
+        else if (!starts && mode == MODE_LIVE && s->c.state != CASE_CLOSED)
                 tells = ladder_tell_owner(&s->scene, MESSAGE_JOINED, w->arena);
         event->has_steps = starts;
         event->steps = steps.steps;
@@ -149,14 +149,14 @@ static void event_resolve(Work *w, const Subject *s, CaseMode mode, CaseEvent *e
                 event->owner = TEXT_NONE;
 }
 
-static void answer_count(TurnFigures *figures, CaseState before, const CaseOutcome *outcome, bool is_too_old)
+static void answer_count(TurnFigures *figures, CaseState before, bool starts, const CaseOutcome *outcome, bool is_too_old)
 {
         if (before == CASE_NEW)
                 figures->opened++;
-        else if (before == CASE_OPEN)
-                figures->joined++;
-        else
+        else if (starts && before != CASE_OPEN)
                 figures->reopened++;
+        else
+                figures->joined++;
         if (is_too_old)
                 figures->too_old++;
         must(outcome->is_recorded); /* a flagged response always changes its case */
@@ -171,7 +171,7 @@ static int answer_case(Work *w, Answer *answer, const Routed *routed, Subject *s
         subject_scene(w, s, owner);
         s->scene.inform = routed->inform;
         s->scene.inform_count = routed->inform_count;
-        if (case_starts_ladder(&s->c, EVENT_FLAGGED, mode)) {
+        if (case_starts_ladder(&s->c, EVENT_FLAGGED, mode, event.submitted_at)) {
                 s->scene.submitted_at = event.submitted_at;
                 s->scene.window_ends_at = event.window_ends_at;
         }
@@ -180,7 +180,7 @@ static int answer_case(Work *w, Answer *answer, const Routed *routed, Subject *s
         int r = work_decide(w, s, &event, &outcome);
         answer->opened = before == CASE_NEW;
         if (r >= 0)
-                answer_count(&w->batch->figures, before, &outcome, answer->is_too_old);
+                answer_count(&w->batch->figures, before, event.has_steps, &outcome, answer->is_too_old);
         return r;
 }
 

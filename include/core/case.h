@@ -208,7 +208,7 @@ typedef struct CaseOutcome {
 void case_step(const Case *c, const CaseEvent *event, Arena *arena, CaseOutcome *ret);
 
 /* What the step will do with this event in this state, for those who resolve it: does it (re)start the ladder? */
-bool case_starts_ladder(const Case *c, EventKind kind, CaseMode mode);
+bool case_starts_ladder(const Case *c, EventKind kind, CaseMode mode, WallTime submitted_at);
 
 /* A case that does not exist yet. */
 Case case_none(void);

@@ -150,3 +150,63 @@ def test_a_broker_that_cannot_say_where_a_topic_begins_is_asked_again(env: Env):
     daemon = env.daemon(env.config(broker.bootstrap, "surveys", env.receivers())).start()
     eventually(lambda: daemon.ctl("status")["answers_read"] == 20, "both partitions are read")
     assert daemon.stop() == 0, daemon.log_tail()
+
+
+class Manager:
+    """What the service manager hears; a thread, so that it never holds up the daemon."""
+
+    def __init__(self, env):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(env.folder / "notify"))
+        self.environment = {"NOTIFY_SOCKET": str(env.folder / "notify"), "WATCHDOG_USEC": "60000000"}
+        self.heard = []
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            self.heard += self.socket.recv(4096).decode().splitlines()
+
+    def await_next(self, wanted, seconds_max=30):
+        known = len(self.heard)
+        eventually(lambda: any(line.startswith(wanted) for line in self.heard[known:]), f"\"{wanted}\"", seconds_max)
+
+
+SMALL_DISK = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"']
+
+
+def test_a_full_disk_repeats_nothing_keeps_the_watchdog_fed_and_goes_on_when_there_is_room(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    disk = env.folder / "disk"
+    disk.mkdir()
+    settings = env.config(kafka, topic, receivers, {"closedloopd.conf": {"store.sqlite": str(disk / "closedloop.db")}})
+    daemon = env.daemon(settings, wrapper=[*SMALL_DISK, str(disk)])
+    manager = Manager(env)
+    daemon.environment = manager.environment
+    daemon.start()
+    inside = Path(f"/proc/{daemon.process.pid}/root/{disk}/filler")
+    made = answers(1)[0]
+    made["answers"] = {"nps": 2}
+    kafka.produce(topic, [made])
+    receivers.await_records(1)
+    eventually(lambda: daemon.ctl("status")["outbox"]["pending"] == 0, "its result is committed")
+    with open(inside, "wb", buffering=0) as filler:
+        while True:
+            try:
+                filler.write(b"x" * 4096)
+            except OSError:
+                break
+    more = later(answers(40), "full")
+    for answer in more:
+        answer["answers"] = {"nps": 1, "reason": "x" * 2000}
+    kafka.produce(topic, more)
+    eventually(lambda: daemon.ctl("status")["store"] != "ok", "the status says so")
+    manager.await_next("WATCHDOG=1")
+    manager.await_next("WATCHDOG=1")
+    assert daemon.get("/readyz")[0] == 503
+    inside.unlink()
+    eventually(lambda: daemon.ctl("status")["cases"]["open"] == 41, "all have their case")
+    receivers.await_records(41)
+    eventually(lambda: daemon.is_settled(), "all is sent")
+    assert len(list(receivers.records())) == 41, "nothing twice"
+    assert daemon.stop() == 0, daemon.log_tail()

@@ -28,14 +28,14 @@ static const ExpectedCell expected_cells[] = {
         { "open", "claim", "take over", "open" },
         { "open", "assign", "hand over", "open" },
         { "open", "close", "close", "closed" },
-        { "contacted", "flagged", "start the ladder", "open" },
+        { "contacted", "flagged", "start the ladder again; join, if the answer was given before the contact", "open" },
         { "contacted", "due", "ignore", "contacted" },
         { "contacted", "attempt", "note", "contacted" },
         { "contacted", "contact", "note", "contacted" },
         { "contacted", "claim", "the customer has been reached already", "contacted" },
         { "contacted", "assign", "hand over", "contacted" },
         { "contacted", "close", "close", "closed" },
-        { "closed", "flagged", "start the ladder", "open" },
+        { "closed", "flagged", "start the ladder again; join, if the answer was given before the contact", "open" },
         { "closed", "due", "ignore", "closed" },
         { "closed", "attempt", "the case is closed", "closed" },
         { "closed", "contact", "the case is closed", "closed" },
@@ -112,7 +112,7 @@ static CaseEvent flagged(const Case *c, const char *owner, WallTime submitted, W
         as_if.submitted_at = e.submitted_at;
         as_if.window_ends_at = e.window_ends_at;
         LadderScene scene = scene_at(&as_if, text_from(owner), now);
-        if (case_starts_ladder(c, EVENT_FLAGGED, mode)) {
+        if (case_starts_ladder(c, EVENT_FLAGGED, mode, submitted)) {
                 event_owner(&e, owner);
                 event_steps(&e, mode == MODE_LIVE ? ladder_plan(&scene, arena) : (StepList){ 0 });
         } else {
