@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "intake/intake.h"
 #include "service/service.h"
 #include "store/store.h"
 #include "turn/turn.h"
@@ -77,6 +78,11 @@ static int config_take(const char *path, Config **ret)
         report_write(report, &b);
         Text text = buffer_text(&b);
         fprintf(stderr, TEXT_F, TEXT_ARG(text));
+        if (r < 0)
+                return EX_CONFIG;
+        r = intake_check(&(*ret)->kafka, report->arena, &text);
+        if (r < 0)
+                fprintf(stderr, "closedloopd.conf: in \"kafka\": " TEXT_F "\n", TEXT_ARG(text));
         return r < 0 ? EX_CONFIG : 0;
 }
 

@@ -424,7 +424,9 @@ static int socket_open(Control *control)
         (void)umask(before);
         if (r < 0)
                 return -error;
-        if (control->has_group && chown(control->path, (uid_t)-1, control->group) < 0)
+        struct stat st;
+        bool is_given = control->has_group && stat(control->path, &st) == 0 && st.st_gid == control->group;
+        if (control->has_group && !is_given && chown(control->path, (uid_t)-1, control->group) < 0)
                 log_warning("could not give \"%s\" to its group: %s", control->path, strerror(errno));
         return listen(control->fd, 64) < 0 ? -errno : 0;
 }
