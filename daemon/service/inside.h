@@ -53,6 +53,7 @@ struct Service {
         const char *config_path;
         sd_event *event;
         Config *config;
+        Config *started_with; /* what only a restart can change is still as it says */
         Intake *intake;
         Notifier *notifier;
         Outbox *outbox;
@@ -90,6 +91,7 @@ struct Service {
         uint64_t watchdog_us;
         WallTime started_at, reloaded_at;
         bool reload_failed, reload_under_way;
+        bool reload_again; /* asked for while one was under way */
         char store_words[256]; /* why the store is not written to; "" when all is well */
         bool is_ready;
 };

@@ -65,9 +65,12 @@ static void reload_end(Reload *reload, bool is_good)
 static void reload_run(void *userdata, Turn *turn, WallTime now)
 {
         Reload *reload = userdata;
-        reload->error = turn_adopt(turn, reload->config, now, reload->arena, &reload->words);
+        Text words = TEXT_NONE;
+        reload->error = turn_adopt(turn, reload->config, now, reload->arena, &words);
         if (reload->error >= 0)
                 reload->error = turn_enable_channel(turn, TEXT_NONE, TEXT_NONE);
+        if (reload->error < 0)
+                reload->words = words.data ? words : arena_text(reload->arena, text_from(store_error(turn_store(turn))));
 }
 
 static void outcomes_clear(Service *s)
@@ -96,14 +99,27 @@ static void reload_done(void *userdata)
                 return;
         }
         outcomes_clear(s);
+        int r = intake_reconfigure(s->intake, reload->config);
+        if (r < 0) { /* what it hands out points into the old configuration, which therefore goes on for all */
+                reload->words = arena_textf(reload->arena, "could not read the new sources: %s", strerror(-r));
+                reload_end(reload, false);
+                return;
+        }
         (void)config_unref(s->config);
         s->config = config_ref(reload->config);
         s->reloaded_at = clock_wall();
-        int r = intake_reconfigure(s->intake, s->config);
-        if (r < 0)
-                log_error("could not read the new sources: %s", strerror(-r));
         gather_change(s);
         reload_end(reload, true);
+}
+
+/* Compared with what the process was started with: a key goes on waiting, however often it is read again. */
+static void reload_warn(Service *s, Reload *reload, Buffer *words)
+{
+        Text keys = config_restart_keys(s->started_with, reload->config, reload->arena);
+        if (!keys.data)
+                return;
+        buffer_putf(words, "warning: " TEXT_F ": a restart is needed before this change counts\n", TEXT_ARG(keys));
+        log_warning(TEXT_F ": a restart is needed before this change counts", TEXT_ARG(keys));
 }
 
 void service_reload(Service *s, ReloadDone done, void *userdata)
@@ -123,6 +139,8 @@ void service_reload(Service *s, ReloadDone done, void *userdata)
         int r = config_load(s->config_path, clock_wall(), report, &reload->config);
         Buffer words = buffer_in(reload->arena);
         report_write(report, &words);
+        if (r >= 0)
+                reload_warn(s, reload, &words);
         reload->words = buffer_text(&words);
         if (r < 0) {
                 reload_end(reload, false);
@@ -134,9 +152,19 @@ void service_reload(Service *s, ReloadDone done, void *userdata)
 static int on_hup(sd_event_source *source UNUSED, const struct signalfd_siginfo *info UNUSED, void *userdata)
 {
         Service *s = userdata;
-        if (!s->reload_under_way)
+        if (s->reload_under_way)
+                s->reload_again = true; /* the files may have changed after they were read: the next tick reads them again */
+        else if (!s->is_stopping)
                 service_reload(s, NULL, NULL);
         return 0;
+}
+
+static void reload_if_asked(Service *s)
+{
+        if (s->reload_again && !s->reload_under_way) {
+                s->reload_again = false;
+                service_reload(s, NULL, NULL);
+        }
 }
 
 /* ---- the tick --------------------------------------------------------------------------------------------------- */
@@ -159,9 +187,9 @@ static void checkpoint_ask(Service *s)
         }
 }
 
-static void watchdog_feed(Service *s)
+static void watchdog_feed(const Service *s)
 {
-        if (s->watchdog_us > 0 && !s->failed)
+        if (s->watchdog_us > 0)
                 (void)sd_notify(0, "WATCHDOG=1");
 }
 
@@ -205,7 +233,15 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
                 stop_check(s);
                 return 0;
         }
+        if (s->failed) {
+                /* The turn thread has come round to say that the store cannot be written to now. A restart would not change
+                 * that, but repeat what was sent meanwhile. */
+                watchdog_feed(s);
+                service_notify(s, "");
+                return 0;
+        }
         checkpoint_ask(s);
+        reload_if_asked(s);
         service_lookups_retry(s);
         if (++ticks % LETTERS_TICKS == 1)
                 service_letters_ask(s);
@@ -224,6 +260,7 @@ static int on_stop(sd_event_source *source UNUSED, const struct signalfd_siginfo
         if (s->is_stopping)
                 return 0;
         s->is_stopping = true;
+        outbox_stop(s->outbox);
         s->stop_at = mono_add(clock_mono(), STOP_PATIENCE);
         log_notice("stopping");
         service_notify(s, "STOPPING=1");
@@ -301,6 +338,7 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
         *reterr_message = TEXT("could not start");
         s->config_path = config_path;
         s->config = config_ref(config);
+        s->started_with = config_ref(config);
         s->judge = judge_new();
         s->metrics = metrics_new();
         s->started_at = s->reloaded_at = clock_wall();
@@ -351,13 +389,14 @@ Service *service_free(Service *s)
 {
         if (!s)
                 return NULL;
-        s->control = control_free(s->control);
-        s->web = web_free(s->web);
-        s->intake = intake_free(s->intake);
+        /* First: until it has ended, a turn may write to a request's memory and ask Kafka where a topic begins. */
         if (!turn_thread_stop(s->thread, THREAD_PATIENCE)) {
                 log_warning("a turn did not end in time: leaving, the database undoes what was not committed");
                 _exit(s->exit_code);
         }
+        s->control = control_free(s->control);
+        s->web = web_free(s->web);
+        s->intake = intake_free(s->intake);
         s->notifier = notifier_free(s->notifier);
         s->outbox = outbox_free(s->outbox);
         service_lookups_forget(s);
@@ -373,6 +412,7 @@ Service *service_free(Service *s)
         s->metrics = metrics_free(s->metrics);
         partitions_done(s);
         (void)config_unref(s->config);
+        (void)config_unref(s->started_with);
         free(s);
         return NULL;
 }

@@ -15,6 +15,7 @@ struct Outbox {
         void *userdata;
         Lane *lanes; /* a handful: as many as there are channels in use */
         size_t count;
+        bool is_stopped;
 };
 
 Outbox *outbox_new(OutboxSend send, void *userdata)
@@ -62,7 +63,7 @@ static Lane *lane_of(Outbox *outbox, const Channel *channel)
 
 static void lane_send(Outbox *outbox, Lane *lane)
 {
-        while (lane->first && lane->out < lane->limit) {
+        while (!outbox->is_stopped && lane->first && lane->out < lane->limit) {
                 Parcel *p = lane->first;
                 lane->first = p->next;
                 if (!lane->first)
@@ -99,6 +100,11 @@ void outbox_settle(Outbox *outbox, Parcel *parcel)
         outbox->count--;
         (void)parcel_free(parcel);
         lane_send(outbox, lane);
+}
+
+void outbox_stop(Outbox *outbox)
+{
+        outbox->is_stopped = true;
 }
 
 size_t outbox_count(const Outbox *outbox)

@@ -18,6 +18,9 @@ void outbox_add(Outbox *outbox, Parcel *list);
 /* Its result is committed: frees it and sends what waited for its place. */
 void outbox_settle(Outbox *outbox, Parcel *parcel);
 
+/* Nothing more is sent: what waits stays in the store. */
+void outbox_stop(Outbox *outbox);
+
 size_t outbox_count(const Outbox *outbox); /* waiting and out */
 size_t outbox_out(const Outbox *outbox); /* with a transport, or with a result that is not committed yet */
 bool outbox_is_waiting(const Outbox *outbox); /* something waits for a place */

@@ -174,39 +174,107 @@ class Manager:
 SMALL_DISK = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"']
 
 
+class SmallDisk:
+    """A case is open and told, the store is on a disk of its own; full() fills it to the last byte."""
+
+    def __init__(self, env):
+        self.kafka, self.receivers = env.kafka(), env.receivers()
+        self.topic = env.topic(self.kafka)
+        disk = env.folder / "disk"
+        disk.mkdir()
+        settings = env.config(self.kafka, self.topic, self.receivers,
+                              {"closedloopd.conf": {"store.sqlite": str(disk / "closedloop.db")}})
+        self.daemon = env.daemon(settings, wrapper=[*SMALL_DISK, str(disk)])
+        self.manager = Manager(env)
+        self.daemon.environment = self.manager.environment
+        self.daemon.start()
+        self.filler = Path(f"/proc/{self.daemon.process.pid}/root/{disk}/filler")
+        self.unhappy(1, "first")
+        self.receivers.await_records(1)
+        eventually(lambda: self.daemon.ctl("status")["outbox"]["pending"] == 0, "its result is committed")
+
+    def unhappy(self, count, suffix):
+        made = later(answers(count, customers=count), suffix)
+        for answer in made:
+            answer["answers"] = {"nps": 1, "reason": "x" * 2000}
+        self.kafka.produce(self.topic, made)
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(b"x" * 4096)
+            except OSError:
+                pass
+        self.unhappy(40, "full")
+        eventually(lambda: self.daemon.ctl("status")["store"] != "ok", "the status says so")
+
+    def make_room(self):
+        self.filler.unlink()
+        eventually(lambda: self.daemon.ctl("status")["store"] == "ok", "the store can be written to again")
+
+
 def test_a_full_disk_repeats_nothing_keeps_the_watchdog_fed_and_goes_on_when_there_is_room(env: Env):
+    disk = SmallDisk(env)
+    disk.fill()
+    disk.manager.await_next("WATCHDOG=1")
+    disk.manager.await_next("WATCHDOG=1")
+    assert disk.daemon.get("/readyz")[0] == 503
+    disk.make_room()
+    eventually(lambda: disk.daemon.ctl("status")["cases"]["open"] == 41, "all have their case")
+    disk.receivers.await_records(41)
+    eventually(disk.daemon.is_settled, "all is sent")
+    assert len(list(disk.receivers.records())) == 41, "nothing twice"
+    assert disk.daemon.stop() == 0, disk.daemon.log_tail()
+
+
+def test_a_reload_that_is_asked_for_while_one_is_under_way_is_done_after_it(env: Env):
+    disk = SmallDisk(env)
+    rules = env.folder / "etc" / "rules.d" / "50-everybody.conf"
+    good = rules.read_text(encoding="utf-8")
+    disk.fill()     # a reload waits for the store
+    disk.daemon.send(signal.SIGHUP)
+    disk.manager.await_next("RELOADING=1")
+    rules.write_text(good.replace("nps <= 6", "nps <= 9"), encoding="utf-8")
+    disk.daemon.send(signal.SIGHUP)
+    disk.make_room()
+    path = env.folder / "answer.json"
+    path.write_text(json.dumps({"response_id": "r", "customer": {"id": "c"}, "answers": {"nps": 9}}), encoding="utf-8")
+    eventually(lambda: disk.daemon.ctl("map", "test", "survey", path)["verdict"] == "call", "the last of them counts")
+    assert disk.daemon.stop() == 0
+
+
+def test_a_stop_waits_for_what_is_under_way_and_starts_nothing_new(env: Env):
     kafka, receivers = env.kafka(), env.receivers()
     topic = env.topic(kafka)
-    disk = env.folder / "disk"
-    disk.mkdir()
-    settings = env.config(kafka, topic, receivers, {"closedloopd.conf": {"store.sqlite": str(disk / "closedloop.db")}})
-    daemon = env.daemon(settings, wrapper=[*SMALL_DISK, str(disk)])
-    manager = Manager(env)
-    daemon.environment = manager.environment
+    receivers.http("/hook/*", {"status": 200, "delay": 0.5})
+    made = answers(200, customers=200)
+    for answer in made:
+        answer["answers"] = {"nps": 1}
+    produced = kafka.produce(topic, made)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    receivers.await_records(16)
+    started = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - started < 3, "it went on sending"
+    receivers.http("/hook/*", {"status": 200})
     daemon.start()
-    inside = Path(f"/proc/{daemon.process.pid}/root/{disk}/filler")
-    made = answers(1)[0]
-    made["answers"] = {"nps": 2}
-    kafka.produce(topic, [made])
-    receivers.await_records(1)
-    eventually(lambda: daemon.ctl("status")["outbox"]["pending"] == 0, "its result is committed")
-    with open(inside, "wb", buffering=0) as filler:
-        while True:
-            try:
-                filler.write(b"x" * 4096)
-            except OSError:
-                break
-    more = later(answers(40), "full")
-    for answer in more:
-        answer["answers"] = {"nps": 1, "reason": "x" * 2000}
-    kafka.produce(topic, more)
-    eventually(lambda: daemon.ctl("status")["store"] != "ok", "the status says so")
-    manager.await_next("WATCHDOG=1")
-    manager.await_next("WATCHDOG=1")
-    assert daemon.get("/readyz")[0] == 503
-    inside.unlink()
-    eventually(lambda: daemon.ctl("status")["cases"]["open"] == 41, "all have their case")
-    receivers.await_records(41)
-    eventually(lambda: daemon.is_settled(), "all is sent")
-    assert len(list(receivers.records())) == 41, "nothing twice"
-    assert daemon.stop() == 0, daemon.log_tail()
+    settled(daemon, produced)
+    ids = [record["headers"]["webhook-id"] for record in receivers.records()]
+    assert len(ids) == len(set(ids)) == 200, "an orderly stop repeats nothing"
+    assert daemon.stop() == 0
+
+
+def test_what_only_a_restart_can_change_is_said_at_each_reload_until_then(env: Env):
+    kafka = env.kafka()
+    daemon = env.daemon(env.config(kafka, env.topic(kafka))).start()
+    main = env.folder / "etc" / "closedloopd.conf"
+    text = main.read_text(encoding="utf-8")
+    main.write_text(text.replace(daemon.socket, daemon.socket + "2"), encoding="utf-8")
+    for _ in range(2):
+        said = daemon.ctl("reload")
+        assert said["loaded"] and "control.socket" in said["words"] and "restart" in said["words"], said
+    assert "control.socket" in daemon.log_tail()
+    main.write_text(text, encoding="utf-8")
+    assert "restart" not in (daemon.ctl("reload")["words"] or "")
+    assert daemon.stop() == 0
