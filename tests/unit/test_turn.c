@@ -232,6 +232,7 @@ static void a_target_that_is_gone_comes_back_when_it_is_enabled(void **state)
         batch_answer(s, batch, TUESDAY);
         turn_run(s->turn, batch);
         CLEANUP(batch_freep) Batch *gone = answer_all(s, batch, FATE_GONE, TUESDAY, 16);
+        assert_int_equal(gone->error, 0);
         CLEANUP(batch_freep) Batch *second = batch_at(s, TUESDAY, 16);
         batch_answer(s, second, TUESDAY);
         turn_run(s->turn, second);
