@@ -110,7 +110,7 @@ static bool act_take(Request *q, EventKind kind, bool needs_by)
             !take_number(q, "amount", &q->act.amount, &q->act.has_amount))
                 return false;
         if (q->act.by.len == 0 && needs_by) {
-                request_fail(q, EX_USAGE, "--by says whose act it is\nusage: closedloopctl %s", q->verb->usage);
+                request_fail(q, EX_USAGE, "--by says whose act it is\nusage: closedloopctl %s", verb_usage(q->verb));
                 return false;
         }
         if (q->act.by.len == 0)
@@ -164,7 +164,7 @@ void verb_assign(Request *q)
 {
         bool is_good = act_take(q, EVENT_ASSIGN, false);
         if (is_good && q->act.to.len == 0) {
-                request_fail(q, EX_USAGE, "--to says who has it from now on\nusage: closedloopctl %s", q->verb->usage);
+                request_fail(q, EX_USAGE, "--to says who has it from now on\nusage: closedloopctl %s", verb_usage(q->verb));
                 is_good = false;
         }
         if (is_good)

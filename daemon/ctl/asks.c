@@ -58,7 +58,7 @@ void ask_cases(Request *q, Turn *turn, WallTime now)
         Listing list = { .q = q, .now = now };
         if (!take_limit(q, &filter.limit))
                 return;
-        buffer_put_literal(&q->text, "   case state     severity owner      territory    window ends                   rule\n");
+        buffer_put_literal(&q->text, "  case state     severity owner      territory  window ends          rule\n");
         json_open(&q->json, '[');
         int r = store_cases(turn_store(turn), &filter, q->arena, cases_visit, &list);
         if (!store_answered(q, turn, r))

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "words.h"
 
 static const char DEFAULT_SOCKET[] = "/run/closedloop/control.sock";
 enum { FILE_BYTES_MAX = 1 << 20 };
@@ -135,6 +136,27 @@ static Text data_text(Text answer, const JsonValue *root)
         return (Text){ answer.data + start, end - 1 - start };
 }
 
+static int help_print(FILE *to, int code, Arena *arena)
+{
+        Buffer b = buffer_in(arena);
+        verb_words_put(&b);
+        fprintf(to, TEXT_F, TEXT_ARG(buffer_text(&b)));
+        return fflush(to) == 0 ? code : EX_IOERR;
+}
+
+static bool wants_help(const char *argument)
+{
+        return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0 || strcmp(argument, "help") == 0;
+}
+
+/* What to do about a socket that does not answer. */
+static const char *advice(int error)
+{
+        if (error == ENOENT || error == ECONNREFUSED)
+                return ". Is it running? systemctl status closedloopd";
+        return error == EACCES ? ". It is open to root and the members of control.group" : "";
+}
+
 static int answer_print(Text answer, bool wants_json, Arena *arena)
 {
         const JsonValue *root;
@@ -162,12 +184,17 @@ int main(int argc, char **argv)
                 printf("closedloopctl %s\n", CLOSEDLOOP_VERSION);
                 return 0;
         }
+        if (o.first == argc)
+                return help_print(stderr, EX_USAGE, arena);
+        if (wants_help(argv[o.first]))
+                return help_print(stdout, 0, arena);
         int r = request_make(argc, argv, o.first, arena, &request);
         if (r != 0)
                 return r;
         int fd = socket_connect(o.socket);
         if (fd < 0) {
-                fprintf(stderr, "closedloopctl: could not reach the daemon at \"%s\": %s\n", o.socket, strerror(-fd));
+                fprintf(stderr, "closedloopctl: could not reach the daemon at \"%s\": %s%s\n", o.socket, strerror(-fd),
+                        advice(-fd));
                 return fd == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
         }
         r = ask(fd, request, arena, &answer);

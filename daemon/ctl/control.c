@@ -162,7 +162,7 @@ bool request_number(Request *q, Text text, int64_t *ret)
 
 static const Verb *verb_find(const Text *args, size_t count)
 {
-        for (size_t i = 0; i < VERB_COUNT; i++) {
+        for (size_t i = 0; i < VERB_ID_MAX; i++) {
                 Text first, second, rest = text_from(VERBS[i].name);
                 (void)text_split(&rest, ' ', &first);
                 bool is_it = count > 0 && text_equal(args[0], first);
@@ -203,13 +203,13 @@ static bool option_take(Request *q, const Text *args, size_t count, size_t *at)
         OptionKind kind = option_kind(q->verb, name);
         if (kind == OPTION_UNKNOWN || (kind == OPTION_FLAG && equals)) {
                 request_fail(q, EX_USAGE, "unknown option \"--" TEXT_F "\"\nusage: closedloopctl %s", TEXT_ARG(name),
-                             q->verb->usage);
+                             verb_usage(q->verb));
                 return false;
         }
         if (kind == OPTION_VALUE && !equals) {
                 if (++*at >= count) {
                         request_fail(q, EX_USAGE, "option \"--" TEXT_F "\" needs a value\nusage: closedloopctl %s",
-                                     TEXT_ARG(name), q->verb->usage);
+                                     TEXT_ARG(name), verb_usage(q->verb));
                         return false;
                 }
                 value = args[*at];
@@ -231,16 +231,8 @@ static bool args_take(Request *q, const Text *args, size_t count)
         }
         if (q->operand_count >= q->verb->operands_min && q->operand_count <= q->verb->operands_max)
                 return true;
-        request_fail(q, EX_USAGE, "usage: closedloopctl %s", q->verb->usage);
+        request_fail(q, EX_USAGE, "usage: closedloopctl %s", verb_usage(q->verb));
         return false;
-}
-
-static void help_write(Request *q)
-{
-        q->exit = EX_USAGE;
-        buffer_put_literal(&q->text, "usage: closedloopctl [-s SOCKET] [--json] VERB ...\n\n");
-        for (size_t i = 0; i < VERB_COUNT; i++)
-                buffer_putf(&q->text, "  %s\n        %s\n", VERBS[i].usage, VERBS[i].help);
 }
 
 static bool hex_read(Request *q, Text hex)
@@ -276,7 +268,8 @@ static bool request_read(Request *q)
         }
         q->verb = verb_find(args, count);
         if (!q->verb) {
-                help_write(q);
+                request_fail(q, EX_USAGE, "there is no verb \"" TEXT_F "\"; closedloopctl --help lists them",
+                             TEXT_ARG(count > 0 ? args[0] : TEXT("")));
                 return false;
         }
         return args_take(q, args, count);

@@ -3,6 +3,7 @@
 
 #include "ctl/control.h"
 #include "turn/turn.h"
+#include "words.h"
 
 enum { ARGS_MAX = 64 };
 
@@ -10,8 +11,6 @@ typedef struct Request Request;
 
 typedef struct Verb {
         const char *name;
-        const char *usage;
-        const char *help; /* one line */
         size_t words; /* that the verb consists of: "map test" has 2 */
         size_t operands_min, operands_max;
         const char *options; /* names, space separated; a trailing '=' takes a value: "open limit=" */
@@ -19,8 +18,8 @@ typedef struct Verb {
         void (*ask)(Request *q, Turn *turn, WallTime now); /* ... or this, on the turn thread; ended by the caller */
 } Verb;
 
-extern const Verb VERBS[];
-extern const size_t VERB_COUNT;
+extern const Verb VERBS[VERB_ID_MAX];
+const char *verb_usage(const Verb *verb);
 
 struct Request {
         Control *control;

@@ -35,13 +35,18 @@ void verb_reload(Request *q)
         service_reload(q->service, reload_answer, q);
 }
 
+static void unreadable_put(Buffer *b, const Source *source, Text reason)
+{
+        buffer_putf(b, "cannot be read: " TEXT_F, TEXT_ARG(reason));
+        const FieldPlace *id = source->place_of[FIELD_ID];
+        if (text_is(reason, "no id"))
+                for (size_t i = 0; id && i < id->path_count; i++)
+                        buffer_putf(b, "%s" TEXT_F, i == 0 ? " at " : " or ", TEXT_ARG(id->paths[i].text));
+        buffer_put_char(b, '\n');
+}
+
 static void explained_put(Buffer *b, const JsonValue *root)
 {
-        Text reason = json_text(json_get(root, TEXT("reason")));
-        if (reason.data) {
-                buffer_putf(b, "cannot be read: " TEXT_F "\n", TEXT_ARG(reason));
-                return;
-        }
         buffer_putf(b, "id        " TEXT_F "\nsubmitted " TEXT_F "\nfields\n", TEXT_ARG(json_text(json_get(root, TEXT("id")))),
                     TEXT_ARG(json_text(json_get(root, TEXT("submitted_at")))));
         for (JsonWalk walk = json_walk(json_get(root, TEXT("fields"))); json_next(&walk);) {
@@ -93,8 +98,15 @@ void verb_map_test(Request *q)
         Place place = { .topic = source->topic, .record_time = now };
         const JsonValue *root;
         judge_explain(judge, config, source, &place, q->input.data ? q->input : TEXT(""), now, &q->json);
-        if (json_read_in(q->arena, buffer_text(&q->data), &root) == JSON_FAULT_NONE)
-                explained_put(&q->text, root);
+        if (json_read_in(q->arena, buffer_text(&q->data), &root) == JSON_FAULT_NONE) {
+                Text reason = json_text(json_get(root, TEXT("reason")));
+                if (reason.data) {
+                        q->exit = EX_DATAERR;
+                        unreadable_put(&q->text, source, reason);
+                } else {
+                        explained_put(&q->text, root);
+                }
+        }
         request_end(q);
 }
 
@@ -108,7 +120,7 @@ static void test_answer(void *userdata, bool is_accepted, Text sent, Text answer
         json_field_text(&q->json, "sent", sent);
         json_field_text(&q->json, "answer", answer);
         json_close(&q->json, '}');
-        buffer_putf(&q->text, "sent\n" TEXT_F "\n%s: " TEXT_F "\n", TEXT_ARG(sent), is_accepted ? "accepted" : "not accepted",
+        buffer_putf(&q->text, "the message:\n" TEXT_F "\n%s: " TEXT_F "\n", TEXT_ARG(sent), is_accepted ? "accepted" : "not accepted",
                     TEXT_ARG(answer));
         request_end(q);
 }

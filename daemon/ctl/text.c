@@ -68,16 +68,16 @@ void case_put_json(JsonWriter *w, const Case *c)
 
 void case_put_line(Buffer *b, const Case *c, WallTime now)
 {
-        buffer_putf(b, "%7lld ", (long long)c->number);
-        pad_put(b, text_from(case_state_text(c->state)), 9);
+        bool is_overdue = c->state == CASE_OPEN && c->window_ends_at.us < now.us;
+        buffer_putf(b, "%6lld ", (long long)c->number);
+        pad_put(b, is_overdue ? TEXT("OVERDUE") : text_from(case_state_text(c->state)), 9);
         pad_put(b, text_from(severity_text(c->severity)), 8);
         pad_put(b, c->owner, 10);
-        pad_put(b, c->territory.data ? c->territory : TEXT("-"), 12);
+        pad_put(b, c->territory.data ? c->territory : TEXT("-"), 10);
         time_put(b, c->window_ends_at);
-        buffer_put(b, c->state == CASE_OPEN && c->window_ends_at.us < now.us ? TEXT(" OVERDUE ") : TEXT("         "));
-        pad_put(b, c->rule, 0);
+        buffer_putf(b, " " TEXT_F, TEXT_ARG(c->rule));
         if (c->mode != MODE_LIVE)
-                buffer_putf(b, "(%s)", case_mode_text(c->mode));
+                buffer_putf(b, " (%s)", case_mode_text(c->mode));
         buffer_put_char(b, '\n');
 }
 
@@ -179,9 +179,11 @@ void delivery_put(Buffer *b, JsonWriter *w, const DeliveryRow *row)
         pad_put(b, text_from(message_text(row->message)), 13);
         pad_put(b, row->recipient, 10);
         pad_put(b, row->channel, 12);
-        pad_put(b, text_from(delivery_state_text(row->state)), 8);
-        if (row->attempts != 1)
-                buffer_putf(b, " %d tries", row->attempts);
+        buffer_putf(b, "%s", delivery_state_text(row->state));
+        if (row->case_number > 0)
+                buffer_putf(b, " #%lld", (long long)row->case_number);
+        if (row->attempts > 1)
+                buffer_putf(b, ", %d tries", row->attempts);
         if (row->state != DELIVERY_ACCEPTED && row->detail.len > 0)
                 buffer_putf(b, ", " TEXT_F, TEXT_ARG(row->detail));
         if (row->state == DELIVERY_PENDING && wall_is_set(row->next_at)) {

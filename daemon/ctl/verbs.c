@@ -1,35 +1,27 @@
-/* verbs.c - the table of what closedloopctl can ask; its help is printed from here. */
+/* verbs.c - the table of what closedloopctl can ask; what is said of it stands in words.c. */
 #include "inside.h"
 
-const Verb VERBS[] = {
-        { "status", "status", "how it goes: Kafka, cases, messages, store", 1, 0, 0, "", verb_status, NULL },
-        { "cases", "cases [--open|--overdue] [--owner ID] [--customer ID] [--territory T] [--limit N]",
-          "cases, the newest first", 1, 0, 0, "open overdue owner= customer= territory= limit=", NULL, ask_cases },
-        { "case", "case NUMBER", "one case with its events and deliveries", 1, 1, 1, "", NULL, ask_case },
-        { "why", "why NUMBER", "what was read, which rules and routes were tried, which decided", 1, 1, 1, "", NULL,
-          ask_why },
-        { "when", "when NUMBER", "every step still to come, with its time and reason", 1, 1, 1, "", NULL, ask_when },
-        { "contact", "contact NUMBER --by PERSON [--channel phone|visit|email|chat] [--result spoke|visited|customer-replied] [--note TEXT] [--at TIME] [--key KEY]",
-          "the customer was reached: the ladder stops", 1, 1, 1, "by= channel= result= note= at= key=", verb_contact, NULL },
-        { "attempt", "attempt NUMBER --by PERSON [--channel ...] [--result no-answer|voicemail|bounced] [--note TEXT] [--at TIME] [--key KEY]",
-          "somebody tried: the ladder pauses", 1, 1, 1, "by= channel= result= note= at= key=", verb_attempt, NULL },
-        { "claim", "claim NUMBER --by PERSON [--key KEY]", "a group's case is mine", 1, 1, 1, "by= note= key=", verb_claim,
-          NULL },
-        { "assign", "assign NUMBER --to PERSON [--by PERSON] [--note TEXT] [--key KEY]", "somebody else has it from now on", 1,
-          1, 1, "to= by= note= key=", verb_assign, NULL },
-        { "close", "close NUMBER --outcome OUTCOME [--by PERSON] [--cause CAUSE] [--note TEXT] [--amount N] [--reference TEXT] [--credit TEXT] [--may-quote] [--key KEY]",
-          "done, with its outcome", 1, 1, 1, "outcome= by= cause= note= amount= reference= credit= may-quote key=", verb_close,
-          NULL },
-        { "deliveries", "deliveries [--failed] [--case NUMBER] [--limit N]", "messages and what became of them", 1, 0, 0,
-          "failed case= limit=", NULL, ask_deliveries },
-        { "retry", "retry DELIVERY", "try a failed message again now", 1, 1, 1, "", NULL, ask_retry },
-        { "dead-letters", "dead-letters [--limit N]", "records that could not be read, with the reason", 1, 0, 0, "limit=",
-          NULL, ask_dead_letters },
-        { "map test", "map test SOURCE FILE", "what would be read from this message, field by field, and the verdict", 2, 1,
-          2, "", verb_map_test, NULL },
-        { "notify test", "notify test CHANNEL PERSON", "send a message marked [TEST] now", 2, 2, 2, "", verb_notify_test,
-          NULL },
-        { "reload", "reload", "check the configuration and use it, or refuse it and say why", 1, 0, 0, "", verb_reload,
-          NULL },
+const Verb VERBS[VERB_ID_MAX] = {
+        [VERB_STATUS] = { "status", 1, 0, 0, "", verb_status, NULL },
+        [VERB_CASES] = { "cases", 1, 0, 0, "open overdue owner= customer= territory= limit=", NULL, ask_cases },
+        [VERB_CASE] = { "case", 1, 1, 1, "", NULL, ask_case },
+        [VERB_WHY] = { "why", 1, 1, 1, "", NULL, ask_why },
+        [VERB_WHEN] = { "when", 1, 1, 1, "", NULL, ask_when },
+        [VERB_CONTACT] = { "contact", 1, 1, 1, "by= channel= result= note= at= key=", verb_contact, NULL },
+        [VERB_ATTEMPT] = { "attempt", 1, 1, 1, "by= channel= result= note= at= key=", verb_attempt, NULL },
+        [VERB_CLAIM] = { "claim", 1, 1, 1, "by= note= key=", verb_claim, NULL },
+        [VERB_ASSIGN] = { "assign", 1, 1, 1, "to= by= note= key=", verb_assign, NULL },
+        [VERB_CLOSE] = { "close", 1, 1, 1, "outcome= by= cause= note= amount= reference= credit= may-quote key=", verb_close,
+                         NULL },
+        [VERB_DELIVERIES] = { "deliveries", 1, 0, 0, "failed case= limit=", NULL, ask_deliveries },
+        [VERB_RETRY] = { "retry", 1, 1, 1, "", NULL, ask_retry },
+        [VERB_DEAD_LETTERS] = { "dead-letters", 1, 0, 0, "limit=", NULL, ask_dead_letters },
+        [VERB_MAP_TEST] = { "map test", 2, 1, 2, "", verb_map_test, NULL },
+        [VERB_NOTIFY_TEST] = { "notify test", 2, 2, 2, "", verb_notify_test, NULL },
+        [VERB_RELOAD] = { "reload", 1, 0, 0, "", verb_reload, NULL },
 };
-const size_t VERB_COUNT = COUNT_OF(VERBS);
+
+const char *verb_usage(const Verb *verb)
+{
+        return VERB_WORDS[verb - VERBS].usage;
+}

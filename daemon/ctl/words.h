@@ -1,0 +1,33 @@
+/* words.h - what the verbs are called and what they do, as the daemon and its tool print it. */
+#pragma once
+
+#include "base/buffer.h"
+
+typedef enum VerbId {
+        VERB_STATUS,
+        VERB_CASES,
+        VERB_CASE,
+        VERB_WHY,
+        VERB_WHEN,
+        VERB_CONTACT,
+        VERB_ATTEMPT,
+        VERB_CLAIM,
+        VERB_ASSIGN,
+        VERB_CLOSE,
+        VERB_DELIVERIES,
+        VERB_RETRY,
+        VERB_DEAD_LETTERS,
+        VERB_MAP_TEST,
+        VERB_NOTIFY_TEST,
+        VERB_RELOAD,
+        VERB_ID_MAX,
+} VerbId;
+
+typedef struct VerbWords {
+        const char *usage; /* lines of at most 80 columns */
+        const char *help; /* one line */
+} VerbWords;
+
+extern const VerbWords VERB_WORDS[VERB_ID_MAX];
+
+void verb_words_put(Buffer *b); /* all of them */
