@@ -88,7 +88,7 @@ const Option OPTIONS[] = {
         { "channel.shared", OPTION_FLAG, .fallback = "false",
           .sentence = "a room: never a comment, a name, a reminder or an escalation" },
         { "channel.private_network", OPTION_FLAG, .fallback = "false",
-          .sentence = "whether private and loopback addresses are allowed" },
+          .sentence = "whether private and loopback addresses are allowed; those of a mail server always are" },
         { "channel.plain_http", OPTION_FLAG, .fallback = "false", .only = "type=webhook|slack|teams",
           .sentence = "whether http without encryption is allowed" },
         { "channel.in_flight", OPTION_INTEGER, .min = 1, .max = 1000, .fallback = "8",

@@ -32,7 +32,7 @@ static bool credential_read(Loader *l, const Setting *where, Secret *secret)
                 setting_error(
                         l->report, where,
                         "%s could not be read: $CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with "
-                        "LoadCredential=",
+                        "LoadCredential=, by hand it is the folder of the secrets",
                         what);
                 return false;
         }

@@ -143,7 +143,9 @@ static void fault_detail(const Answer *a, const Channel *channel, Arena *arena, 
                 detail_set(result, "TLS failed: " TEXT_F, TEXT_ARG(reason));
                 break;
         case FAULT_NO_TLS:
-                detail_set(result, "the mail server offers no TLS, which channel \"" TEXT_F "\" requires",
+                detail_set(result,
+                           "the mail server offers no TLS, which channel \"" TEXT_F
+                           "\" requires; set tls = \"opportunistic\" if this is meant",
                            TEXT_ARG(channel->name));
                 break;
         case FAULT_LOGIN:
