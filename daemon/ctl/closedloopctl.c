@@ -111,6 +111,8 @@ static int ask(int fd, Text request, Arena *arena, Text *ret)
 {
         for (size_t sent = 0; sent < request.len;) {
                 ssize_t n = send(fd, request.data + sent, request.len - sent, MSG_NOSIGNAL);
+                if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+                        break; /* refused unheard: why is there to be read */
                 if (n < 0)
                         return -errno;
                 sent += (size_t)n;
@@ -120,7 +122,7 @@ static int ask(int fd, Text request, Arena *arena, Text *ret)
         while ((n = read(fd, buffer_room(&b, 65536), 65536)) > 0)
                 b.len += (size_t)n;
         *ret = buffer_text(&b);
-        return n < 0 ? -errno : b.len == 0 ? -EPIPE : 0;
+        return b.len > 0 ? 0 : n < 0 ? -errno : -EPIPE;
 }
 
 static Text data_text(Text answer, const JsonValue *root)

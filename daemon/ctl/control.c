@@ -361,7 +361,7 @@ static int on_connection(sd_event_source *source UNUSED, int listening, uint32_t
         if (fd < 0)
                 return 0;
         if (!peer_may(control, fd))
-                refuse(fd, TEXT("{\"exit\":77,\"text\":\"you may not use this socket: be root or in its group\\n\",\"data\":null}\n"));
+                refuse(fd, TEXT("{\"exit\":77,\"text\":\"you may not use this socket: it is open to root and to the members of control.group\\n\",\"data\":null}\n"));
         else if (control->request_count >= REQUESTS_MAX)
                 refuse(fd, TEXT("{\"exit\":75,\"text\":\"too many requests are waiting for an answer: try again later\\n\",\"data\":null}\n"));
         else
