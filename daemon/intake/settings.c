@@ -39,8 +39,10 @@ static const Setting producer_defaults[] = {
         { "reconnect.backoff.max.ms", "2000" },
 };
 
-/* After the operator's: a dead letter must not be lost, doubled or kept for ever. */
+/* After the operator's: a dead letter must not be lost, doubled or kept for ever. Each goes alone: one that is too large
+ * would have all of its batch refused. */
 static const Setting producer_fixed[] = {
+        { "batch.num.messages", "1" },
         { "enable.idempotence", "true" },
         { "acks", "all" },
         { "log.queue", "true" },

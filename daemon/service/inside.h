@@ -80,6 +80,10 @@ struct Service {
         WallTime now; /* sampled once for each run of records */
 
         ChannelHealth *channels; /* that have been used */
+        size_t letters_out; /* written, and no result yet */
+        bool letters_more; /* more of them wait in the store */
+        unsigned letters_ticks;
+        int letters_error; /* that was told of; 0: the last one went well */
         OutcomeCounts outcomes[SOURCES_MAX]; /* by the source's place in the configuration */
         StoreCounts counts, counts_found; /* the latter is the turn thread's until the call is done */
         bool has_counts;
@@ -114,7 +118,8 @@ void service_lookups_forget(Service *s);
 void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);
 void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count);
-void service_letters_ask(Service *s);
+void service_letters_tick(Service *s);
+void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);
 /* status.c */
 extern const WebOps SERVICE_WEB_OPS;

@@ -388,19 +388,11 @@ static void on_health(void *userdata UNUSED, KafkaHealth health, Text text)
                 log_warning("Kafka: %s: " TEXT_F, kafka_health_text(health), TEXT_ARG(text));
 }
 
-static void on_letter(void *userdata, int64_t row, int error)
-{
-        Service *s = userdata;
-        if (error == 0)
-                batch_add(s->gather, INPUT_LETTER)->letter = row;
-        service_submit_if_due(s);
-}
-
 const IntakeOps SERVICE_INTAKE_OPS = {
         .record = on_record,
         .drained = on_drained,
         .has_room = has_room,
         .partition = on_partition,
         .health = on_health,
-        .dead_letter = on_letter,
+        .dead_letter = service_on_letter,
 };

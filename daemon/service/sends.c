@@ -93,6 +93,53 @@ void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result)
 
 /* ---- dead letters ----------------------------------------------------------------------------------------------- */
 
+static const char *letter_words(int error)
+{
+        switch (error) {
+        case -ENOENT:
+                return "there is no such topic";
+        case -EACCES:
+                return "not allowed to write to it";
+        case -ETIMEDOUT:
+                return "no broker has taken them in time";
+        default:
+                return strerror(-error);
+        }
+}
+
+/* For good, if it is too large: then it is in the store and nowhere else. */
+static void letter_failed(Service *s, int64_t row, int error)
+{
+        if (error == -EMSGSIZE || error == -EBADMSG) {
+                log_warning("dead letter %lld is %s for topic \"" TEXT_F "\": it is kept in the store only", (long long)row,
+                            error == -EMSGSIZE ? "too large" : "not fit", TEXT_ARG(s->config->kafka.dead_letters));
+                Input *input = batch_add(s->gather, INPUT_LETTER);
+                input->letter.row = row;
+                input->letter.state = DEAD_LETTER_KEPT;
+                return;
+        }
+        if (error != s->letters_error && error != -ENOBUFS)
+                log_warning("could not write dead letters to topic \"" TEXT_F "\": %s. They are kept and tried again each minute",
+                            TEXT_ARG(s->config->kafka.dead_letters), letter_words(error));
+        s->letters_error = error;
+}
+
+void service_on_letter(void *userdata, int64_t row, int error)
+{
+        Service *s = userdata;
+        s->letters_out -= s->letters_out > 0;
+        if (error < 0) {
+                letter_failed(s, row, error);
+        } else {
+                Input *input = batch_add(s->gather, INPUT_LETTER);
+                input->letter.row = row;
+                input->letter.state = DEAD_LETTER_PUBLISHED;
+                s->letters_error = 0;
+        }
+        service_submit_if_due(s);
+}
+
+/* What cannot be written now is pending in the store, and asked for again. */
 void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
@@ -105,25 +152,31 @@ void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count)
                         .headers = rows[i].headers,
                 };
                 int r = intake_write_dead_letter(s->intake, &letter);
-                if (r < 0 && r != -ENOBUFS)
-                        log_warning("could not write dead letter %lld to its topic: %s. It is kept and tried again",
-                                    (long long)rows[i].row, strerror(-r));
                 if (r < 0)
-                        return; /* they are pending in the store: asked for again each minute */
+                        letter_failed(s, letter.row, r);
+                else
+                        s->letters_out++;
+                if (r == -ENOBUFS)
+                        return;
         }
 }
+
+enum {
+        LETTERS_AT_ONCE = 64,
+        LETTERS_TICKS = 60
+};
 
 typedef struct LettersCall {
         Service *service;
         Arena *arena;
-        DeadLetterRow rows[64];
+        DeadLetterRow rows[LETTERS_AT_ONCE];
         size_t count;
 } LettersCall;
 
 static int letter_visit(void *userdata, const DeadLetterRow *row)
 {
         LettersCall *call = userdata;
-        if (call->count < COUNT_OF(call->rows))
+        if (call->count < LETTERS_AT_ONCE)
                 call->rows[call->count++] = *row;
         return 0;
 }
@@ -131,25 +184,38 @@ static int letter_visit(void *userdata, const DeadLetterRow *row)
 static void letters_run(void *userdata, Turn *turn, WallTime now UNUSED)
 {
         LettersCall *call = userdata;
-        (void)!store_dead_letters(turn_store(turn), DEAD_LETTER_PENDING, COUNT_OF(call->rows), call->arena, letter_visit, call);
+        (void)!store_dead_letters(turn_store(turn), DEAD_LETTER_PENDING, LETTERS_AT_ONCE, call->arena, letter_visit, call);
 }
 
+/* What the same batch has set aside is on its way already, and among the pending ones: later then. */
 static void letters_done(void *userdata)
 {
         LettersCall *call = userdata;
-        service_letters_write(call->service, call->rows, call->count);
+        Service *s = call->service;
+        s->letters_more = s->letters_out > 0 || call->count == LETTERS_AT_ONCE;
+        if (s->letters_out == 0)
+                service_letters_write(s, call->rows, call->count);
         (void)arena_free(call->arena);
         free(call);
 }
 
-/* What was left pending by a crash or by a topic that refused. */
-void service_letters_ask(Service *s)
+/* What was left pending by a crash, by a topic that refused or by a crowd. */
+static void letters_ask(Service *s)
 {
-        if (!s->config->kafka.dead_letters.data)
-                return;
         LettersCall *call = calloc(1, sizeof(*call));
         must(call != NULL);
         call->service = s;
         call->arena = arena_new(4096);
         service_call(s, (Call){ .run = letters_run, .done = letters_done, .userdata = call });
+}
+
+/* Not before there are results of the last ones: they would be written twice. At once, if there are more and they can be
+ * written; else each minute. */
+void service_letters_tick(Service *s)
+{
+        bool is_time = s->letters_ticks++ % LETTERS_TICKS == 0;
+        if (!s->config->kafka.dead_letters.data || s->letters_out > 0)
+                return;
+        if (is_time || (s->letters_more && s->letters_error == 0))
+                letters_ask(s);
 }

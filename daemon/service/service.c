@@ -14,7 +14,7 @@ static const uint64_t TICK_US = 1000000;
 static const Span STOP_PATIENCE = { 4 * 1000000 };
 static const Span THREAD_PATIENCE = { 900 * 1000 };
 
-enum { LETTERS_TICKS = 60, CHECKPOINT_IDLE_TICKS = 3 };
+enum { CHECKPOINT_IDLE_TICKS = 3 };
 
 const Config *service_config(const Service *s)
 {
@@ -226,7 +226,6 @@ static void stop_check(Service *s)
 static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata)
 {
         Service *s = userdata;
-        static unsigned ticks;
         (void)sd_event_source_set_time_relative(source, s->is_stopping ? 20 * 1000 : TICK_US);
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         if (s->is_stopping) {
@@ -243,8 +242,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
         checkpoint_ask(s);
         reload_if_asked(s);
         service_lookups_retry(s);
-        if (++ticks % LETTERS_TICKS == 1)
-                service_letters_ask(s);
+        service_letters_tick(s);
         tick_turn(s);
         service_intake_continue(s);
         service_notify(s, "");

@@ -208,7 +208,7 @@ static int work_input(Work *w, Input *input)
         case INPUT_DEAD:
                 return work_dead(w, &input->dead);
         case INPUT_LETTER:
-                return store_dead_letter_save(w->store, input->letter, DEAD_LETTER_PUBLISHED);
+                return store_dead_letter_save(w->store, input->letter.row, input->letter.state);
         case INPUT_ACT:
                 return work_act(w, input->act);
         case INPUT_CALL:

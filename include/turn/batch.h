@@ -68,7 +68,7 @@ typedef enum InputKind {
         INPUT_RESULT,
         INPUT_ANSWER,
         INPUT_DEAD, /* a record to set aside */
-        INPUT_LETTER, /* a dead letter is in its topic now */
+        INPUT_LETTER, /* a dead letter is in its topic now, or will never be */
         INPUT_ACT,
         INPUT_CALL,
 } InputKind;
@@ -79,7 +79,10 @@ typedef struct Input {
                 Result result;
                 Answer answer;
                 DeadLetterRow dead; /* texts in the batch's arena; row is handed out by the turn */
-                int64_t letter;
+                struct {
+                        int64_t row;
+                        DeadLetterState state;
+                } letter;
                 Act *act;
                 Call call;
         };

@@ -12,8 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from harness import PEOPLE, CtlError, Env, answers, eventually
-from test_daemon import hooks, later, one_case, settled
+from harness import Env, answers, eventually, raw_line
+from test_daemon import hooks, later, read_all, settled
 
 HERE = Path(__file__).resolve().parent
 
@@ -277,4 +277,99 @@ def test_what_only_a_restart_can_change_is_said_at_each_reload_until_then(env: E
     assert "control.socket" in daemon.log_tail()
     main.write_text(text, encoding="utf-8")
     assert "restart" not in (daemon.ctl("reload")["words"] or "")
+    assert daemon.stop() == 0
+
+
+def test_load_reloads_acts_and_a_receiver_that_comes_and_goes_at_once(env: Env):
+    seconds = float(os.environ.get("STRESS_SECONDS", 6))
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka, partitions=3)
+    made = answers(int(seconds * 400), customers=int(seconds * 300))
+    daemon = env.daemon(env.config(kafka, topic, receivers, {
+        "channels.d/hooks.conf": None, "channels.d/hooks2.conf": hooks(env, receivers, timeout="1 second")})).start()
+    rules = env.folder / "etc" / "rules.d" / "50-everybody.conf"
+    good = rules.read_text(encoding="utf-8")
+    ends = time.monotonic() + seconds
+    produced = []
+
+    def feed():
+        produced.extend(kafka.produce(topic, made, "--rate", 400))
+
+    def reload():
+        turn = 0
+        while time.monotonic() < ends:
+            turn += 1
+            more = "".join(f'rules = ( {{ name = "r{i}"; when = "nps <= 6 and comment contains [\'a\']"; then = "call"; '
+                           'severity = "high"; policy = "one-day"; } );\n' for i in range(turn % 2))
+            (rules.parent / "60-more.conf").write_text(more, encoding="utf-8")
+            rules.write_text(good if turn % 5 else good.replace("nps <= 6", "npss <= 6"), encoding="utf-8")
+            daemon.send(signal.SIGHUP)
+            time.sleep(0.05)
+        rules.write_text(good, encoding="utf-8")
+
+    def act():
+        number = 0
+        while time.monotonic() < ends:
+            number = number % 200 + 1
+            for request in (("attempt", number, "--by", "ana"), ("assign", number, "--to", "ben"), ("cases", "--limit", 50),
+                            ("contact", number, "--by", "ben"), ("close", number, "--outcome", "lost"), ("why", number),
+                            ("case", number), ("deliveries", "--failed"), ("status",), ("notify", "test", "hook-ana", "ana")):
+                try:
+                    ask(daemon, *request, hang_up=number % 3 == 0)
+                except OSError:
+                    pass
+
+    def disturb():
+        steps = ({"status": 503}, {"hang": True}, {"drop": "middle"}, {"status": 200, "delay": 0.05}, {"status": 400})
+        turn = 0
+        while time.monotonic() < ends:
+            turn += 1
+            receivers.http("/hook/*", steps[turn % len(steps)])
+            receivers.listen(http=turn % 4 != 0)
+            time.sleep(0.4)
+        receivers.listen(http=True)
+        receivers.http("/hook/*", {"status": 200})
+    threads = [threading.Thread(target=each) for each in (feed, reload, act, act, disturb)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    daemon.ctl("reload")
+    unhappy_ones = sum(1 for record in produced if (record.answer["answers"].get("nps") or 9) <= 6)
+    eventually(lambda: read_all(daemon, produced), "all is read", 120)
+    assert daemon.stop() == 0, daemon.log_tail()
+    store = daemon.store_copy(env.folder / "copy.db")
+    assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert store.execute("SELECT count(*) FROM v_response").fetchone()[0] >= unhappy_ones > 0
+    log = daemon.log.read_text(encoding="utf-8", errors="replace")
+    assert "Sanitizer" not in log and "must" not in log, log[-3000:]
+
+
+def test_a_dead_letter_that_no_topic_takes_is_kept_and_holds_up_no_other(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka, **{"max.message.bytes": 4000000})
+    dead_topic = env.topic(kafka, suffix="dead", **{"max.message.bytes": 100000})
+    values = [b"{" + b"x" * (300000 if i % 40 == 0 else 10) for i in range(200)]
+    kafka.produce_raw(topic, [raw_line(value) for value in values])
+    daemon = env.daemon(env.config(kafka, topic, None, {"closedloopd.conf": {"kafka.dead_letters": dead_topic}})).start()
+    eventually(lambda: {d["state"] for d in daemon.ctl("dead-letters", "--limit", 1000)} == {"published", "kept"},
+               "none is pending")
+    kept = [d for d in daemon.ctl("dead-letters", "--limit", 1000) if d["state"] == "kept"]
+    assert len(kept) == 5 and all(d["bytes"] == 300001 for d in kept), kept
+    assert len(kafka.read(dead_topic)) == 195, "each once"
+    assert "too large" in daemon.log.read_text(encoding="utf-8")
+    assert daemon.stop() == 0
+
+
+def test_dead_letters_wait_for_their_topic_and_then_go_out_without_being_asked_to(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka)
+    kafka.produce_raw(topic, [raw_line(b"no JSON %d" % i) for i in range(150)])
+    dead_topic = topic + "-dead"
+    daemon = env.daemon(env.config(kafka, topic, None, {"closedloopd.conf": {"kafka.dead_letters": dead_topic}})).start()
+    eventually(lambda: "dead letter" in daemon.log.read_text(encoding="utf-8"), "the journal says what is wrong", 120)
+    assert {d["state"] for d in daemon.ctl("dead-letters")} == {"pending"}
+    kafka.topic(dead_topic, 1)
+    eventually(lambda: {d["state"] for d in daemon.ctl("dead-letters", "--limit", 1000)} == {"published"}, "all are there", 120)
+    assert len(kafka.read(dead_topic)) == 150, "each once"
     assert daemon.stop() == 0

@@ -128,7 +128,7 @@ static void what_was_said_in_a_turn_that_failed_is_said_again(void **state)
         Scene *s = *state;
         CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
         batch_answer(s, batch, wall_sub(TUESDAY, span_times(SPAN_DAY, 5)));
-        batch_add(batch, INPUT_LETTER)->letter = 4711;
+        batch_add(batch, INPUT_LETTER)->letter.row = 4711;
         turn_run(s->turn, batch);
         assert_true(batch->error < 0);
         assert_null(batch->parcels);
