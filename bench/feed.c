@@ -1,9 +1,10 @@
 /* feed.c - writes many answers to a topic, or so many a second, each with its number and the time it was produced.
  *
- *   feed BOOTSTRAP TOPIC SATISFIED UNHAPPY --records N [--every N] [--rate N] [--compression NAME]
+ *   feed BOOTSTRAP TOPIC SATISFIED UNHAPPY --records N [OPTION]...
  *       SATISFIED, UNHAPPY  files of answers, one a line, used in turn. In each, "########" (8) becomes the record's
  *                           number and "################" (16) the microseconds since 1970
- *       --every N           each N-th record is unhappy (default 0: none)
+ *       --after N           the first record's number is N + 1 (default 0)
+ *       --every N           numbers that N divides are unhappy (default 0: none)
  *       --rate N            so many a second, each sent at once (default: as fast as it goes)
  *       --compression NAME  of the producer (default lz4)
  *
@@ -41,7 +42,7 @@ typedef struct Templates {
 } Templates;
 
 typedef struct Feed {
-        int64_t records, every, rate;
+        int64_t records, after, every, rate;
         const char *compression;
         Templates satisfied, unhappy;
         int64_t acknowledged;
@@ -158,10 +159,10 @@ static void pace(struct timespec start, int64_t number, int64_t rate)
 
 static void record_send(Feed *f, rd_kafka_t *kafka, rd_kafka_topic_t *topic, int64_t number)
 {
-        char key[NUMBER_DIGITS + 1];
+        char key[NUMBER_DIGITS + 16];
         bool is_unhappy = f->every > 0 && number % f->every == 0;
         const Template *t = template_fill(is_unhappy ? &f->unhappy : &f->satisfied, number, wall_us());
-        snprintf(key, sizeof key, "%08" PRId64, number % 100000000);
+        snprintf(key, sizeof key, "%08" PRId64, number);
         while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, t->text, t->len, key, NUMBER_DIGITS,
                                 NULL) < 0) {
                 if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
@@ -179,7 +180,7 @@ static void records_send(Feed *f, rd_kafka_t *kafka, const char *name)
         for (int64_t i = 1; i <= f->records; i++) {
                 if (f->rate > 0)
                         pace(start, i, f->rate);
-                record_send(f, kafka, topic, i);
+                record_send(f, kafka, topic, f->after + i);
         }
         rd_kafka_flush(kafka, FLUSH_MS);
         rd_kafka_topic_destroy(topic);
@@ -201,6 +202,7 @@ static void options_read(Feed *f, int argc, char **argv)
 {
         static const struct option known[] = {
                 { "records", required_argument, NULL, 'n' },
+                { "after", required_argument, NULL, 'a' },
                 { "every", required_argument, NULL, 'e' },
                 { "rate", required_argument, NULL, 'r' },
                 { "compression", required_argument, NULL, 'c' },
@@ -209,6 +211,8 @@ static void options_read(Feed *f, int argc, char **argv)
         for (int option; (option = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
                 if (option == 'n')
                         f->records = number_read(optarg);
+                else if (option == 'a')
+                        f->after = number_read(optarg);
                 else if (option == 'e')
                         f->every = number_read(optarg);
                 else if (option == 'r')
