@@ -251,9 +251,8 @@ static Text rung_reason(Request *q, const Policy *policy, const Step *s)
         if (!policy || s->rung >= policy->rung_count)
                 return TEXT_NONE;
         const Rung *rung = &policy->ladder[s->rung];
-        return arena_textf(q->arena, "rung %d: after " TEXT_F "%s%s", s->rung, TEXT_ARG(delay_text(q->arena, rung->after)),
-                           rung->any_time ? ", at any time" : ", in the reader's working hours",
-                           s->occurrence > 0 ? ", again" : "");
+        return arena_textf(q->arena, "after " TEXT_F "%s%s", TEXT_ARG(delay_text(q->arena, rung->after)),
+                           rung->any_time ? ", any time" : "", s->occurrence > 0 ? ", again" : "");
 }
 
 static void step_put(Request *q, const Policy *policy, const Step *s)
@@ -262,9 +261,9 @@ static void step_put(Request *q, const Policy *policy, const Step *s)
         buffer_put_literal(&q->text, "  ");
         time_put(&q->text, s->due_at);
         buffer_put_char(&q->text, ' ');
-        pad_put(&q->text, text_from(message_text(s->message)), 14);
-        pad_put(&q->text, s->recipient, 12);
-        pad_put(&q->text, text_from(recipient_kind_text(s->why)), 9);
+        pad_put(&q->text, text_from(message_text(s->message)), 13);
+        pad_put(&q->text, s->recipient, 8);
+        pad_put(&q->text, text_from(recipient_kind_text(s->why)), 8);
         buffer_putf(&q->text, TEXT_F "\n", TEXT_ARG(reason));
         json_open(&q->json, '{');
         json_field_time(&q->json, "at", s->due_at);
@@ -305,6 +304,8 @@ void ask_when(Request *q, Turn *turn, WallTime now UNUSED)
         }
         if (c.step_count == 0)
                 buffer_putf(&q->text, "  %s\n", no_steps_reason(&c));
+        else
+                buffer_put_literal(&q->text, "  each waits for its reader's working hours, unless it says any time\n");
         json_open(&q->json, '{');
         json_field_integer(&q->json, "case", c.number);
         json_field_bool(&q->json, "held", c.is_held);

@@ -35,6 +35,19 @@ static Options options_read(int argc, char **argv)
         return o;
 }
 
+/* Wherever --json stands, it is ours. Returns how many arguments are left. */
+static int json_take(int argc, char **argv, Options *o)
+{
+        int kept = o->first;
+        for (int i = o->first; i < argc; i++) {
+                if (strcmp(argv[i], "--json") == 0)
+                        o->wants_json = true;
+                else
+                        argv[kept++] = argv[i];
+        }
+        return kept;
+}
+
 static int file_read(const char *path, Arena *arena, Text *ret)
 {
         int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -180,6 +193,7 @@ static int answer_print(Text answer, bool wants_json, Arena *arena)
 int main(int argc, char **argv)
 {
         Options o = options_read(argc, argv);
+        argc = json_take(argc, argv, &o);
         CLEANUP(arena_freep) Arena *arena = arena_new(64 * 1024);
         Text request, answer;
         if (o.first < argc && strcmp(argv[o.first], "--version") == 0) {

@@ -120,8 +120,8 @@ static void test_answer(void *userdata, bool is_accepted, Text sent, Text answer
         json_field_text(&q->json, "sent", sent);
         json_field_text(&q->json, "answer", answer);
         json_close(&q->json, '}');
-        buffer_putf(&q->text, "the message:\n" TEXT_F "\n%s: " TEXT_F "\n", TEXT_ARG(sent), is_accepted ? "accepted" : "not accepted",
-                    TEXT_ARG(answer));
+        buffer_putf(&q->text, "%s: " TEXT_F "\n\nthe message was:\n" TEXT_F "\n", is_accepted ? "accepted" : "NOT accepted",
+                    TEXT_ARG(answer), TEXT_ARG(sent));
         request_end(q);
 }
 

@@ -119,6 +119,27 @@ void case_put_lines(Buffer *b, const Case *c, WallTime now)
         line_time(b, "next step", c->due_at);
 }
 
+/* What the ladder said then: "reminder to ana, help-needed to joe". */
+static void due_put_words(Buffer *b, const CaseEvent *e)
+{
+        const char *comma = "";
+        if (e->alert == ALERT_PENDING) {
+                buffer_put_literal(b, "waits: the owner's alert is not accepted yet");
+                return;
+        }
+        if (e->alert == ALERT_GIVEN_UP)
+                buffer_put_literal(b, "the owner's alert could not be delivered; ");
+        for (size_t i = 0; i < e->step_count; i++) {
+                const Step *s = &e->steps[i];
+                if (s->due_at.us > e->at.us)
+                        continue;
+                buffer_putf(b, "%s%s to " TEXT_F, comma, message_text(s->message), TEXT_ARG(s->recipient));
+                comma = ", ";
+        }
+        if (*comma == '\0')
+                buffer_put_literal(b, "times set anew");
+}
+
 static void event_put_words(Buffer *b, const CaseEvent *e)
 {
         switch (e->kind) {
@@ -128,9 +149,7 @@ static void event_put_words(Buffer *b, const CaseEvent *e)
                         buffer_putf(b, ", owner " TEXT_F, TEXT_ARG(e->owner));
                 return;
         case EVENT_DUE:
-                buffer_put(b, e->alert == ALERT_PENDING    ? TEXT("waits: the owner's alert is not accepted yet")
-                              : e->alert == ALERT_GIVEN_UP ? TEXT("the owner's alert could not be delivered")
-                                                           : TEXT(""));
+                due_put_words(b, e);
                 return;
         case EVENT_ATTEMPT:
         case EVENT_CONTACT:
