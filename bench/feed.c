@@ -201,12 +201,9 @@ static int64_t number_read(const char *text)
 static void options_read(Feed *f, int argc, char **argv)
 {
         static const struct option known[] = {
-                { "records", required_argument, NULL, 'n' },
-                { "after", required_argument, NULL, 'a' },
-                { "every", required_argument, NULL, 'e' },
-                { "rate", required_argument, NULL, 'r' },
-                { "compression", required_argument, NULL, 'c' },
-                { 0 },
+                { "records", required_argument, NULL, 'n' },     { "after", required_argument, NULL, 'a' },
+                { "every", required_argument, NULL, 'e' },       { "rate", required_argument, NULL, 'r' },
+                { "compression", required_argument, NULL, 'c' }, { 0 },
         };
         for (int option; (option = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
                 if (option == 'n')

@@ -203,8 +203,8 @@ static void listen_on_a_free_port(Sink *s)
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         socklen_t len = sizeof address;
         s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&address, len) < 0 || listen(s->listener, 1024) < 0 ||
-            getsockname(s->listener, (struct sockaddr *)&address, &len) < 0)
+        if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&address, len) < 0 ||
+            listen(s->listener, 1024) < 0 || getsockname(s->listener, (struct sockaddr *)&address, &len) < 0)
                 fail(EX_UNAVAILABLE, "could not listen", strerror(errno));
         printf("%d\n", ntohs(address.sin_port));
         fflush(stdout);

@@ -61,10 +61,11 @@ static Arguments arguments_read(int argc, char **argv)
 
 static int usage(void)
 {
-        fprintf(stderr, "usage: closedloopd [-c FILE]      run (default %s)\n"
-                        "       closedloopd -t [-c FILE]   check the configuration: every problem on standard error\n"
-                        "       closedloopd -T [-c FILE]   print the effective configuration, secrets masked\n"
-                        "       closedloopd -V             print the version\n",
+        fprintf(stderr,
+                "usage: closedloopd [-c FILE]      run (default %s)\n"
+                "       closedloopd -t [-c FILE]   check the configuration: every problem on standard error\n"
+                "       closedloopd -T [-c FILE]   print the effective configuration, secrets masked\n"
+                "       closedloopd -V             print the version\n",
                 DEFAULT_CONFIG);
         return EX_USAGE;
 }

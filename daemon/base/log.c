@@ -32,5 +32,8 @@ void log_line(int priority, const char *format, ...)
                 (void)sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i", priority, NULL);
         else
                 fprintf(stderr, "closedloopd: %s%s\n",
-                        priority <= LOG_ERR ? "error: " : priority == LOG_WARNING ? "warning: " : "", line);
+                        priority <= LOG_ERR       ? "error: "
+                        : priority == LOG_WARNING ? "warning: "
+                                                  : "",
+                        line);
 }

@@ -80,7 +80,8 @@ typedef struct Climb {
 static bool recipient_gets_alert(const Climb *k, Text recipient)
 {
         for (size_t i = 0; i < k->count; i++)
-                if (k->is_due[i] && k->steps[i].message == MESSAGE_ALERT && text_equal(k->steps[i].recipient, recipient))
+                if (k->is_due[i] && k->steps[i].message == MESSAGE_ALERT &&
+                    text_equal(k->steps[i].recipient, recipient))
                         return true;
         return false;
 }
@@ -125,8 +126,9 @@ static size_t climb_winner(const Climb *k, Text recipient)
         for (size_t i = 0; i < k->count; i++) {
                 if (!k->is_decided[i] || !text_equal(k->steps[i].recipient, recipient))
                         continue;
-                if (winner == k->count || (k->steps[winner].message != MESSAGE_ALERT &&
-                                           (k->steps[i].message == MESSAGE_ALERT || k->steps[i].rung >= k->steps[winner].rung)))
+                if (winner == k->count ||
+                    (k->steps[winner].message != MESSAGE_ALERT &&
+                     (k->steps[i].message == MESSAGE_ALERT || k->steps[i].rung >= k->steps[winner].rung)))
                         winner = i;
         }
         return winner;
@@ -205,7 +207,8 @@ static void ladder_climb(Work *w, const Step *steps, size_t count)
                         continue;
                 if (climb_winner(&k, steps[i].recipient) == i)
                         climb_tell(w, &k, i);
-                if (is_escalation(&steps[i]) && steps[i].occurrence == 0) /* the list of the next day is no higher level */
+                if (is_escalation(&steps[i]) &&
+                    steps[i].occurrence == 0) /* the list of the next day is no higher level */
                         escalated |= 1u << steps[i].rung;
         }
         w->next.level += __builtin_popcount(escalated);
@@ -315,7 +318,8 @@ static void steps_replace(Work *w)
         w->next.steps = sorted;
         w->next.step_count = w->event->step_count;
         w->next.is_held = false;
-        w->next.due_at = w->event->step_count > 0 ? sorted[0].due_at : WALL_NONE; /* overdue: the clock decides at once */
+        w->next.due_at =
+                w->event->step_count > 0 ? sorted[0].due_at : WALL_NONE; /* overdue: the clock decides at once */
 }
 
 static void verb_pause(Work *w)
@@ -415,9 +419,9 @@ static void verb_ignore(Work *w)
 }
 
 static void (*const verbs[VERB_MAX])(Work *) = {
-        [VERB_START] = verb_start, [VERB_JOIN] = verb_join, [VERB_AGAIN] = verb_again, [VERB_CLIMB] = verb_climb, [VERB_PAUSE] = verb_pause,
-        [VERB_REACH] = verb_reach, [VERB_NOTE] = verb_note, [VERB_TAKE] = verb_take,   [VERB_GIVE] = verb_give,
-        [VERB_END] = verb_end,     [VERB_IGNORE] = verb_ignore,
+        [VERB_START] = verb_start, [VERB_JOIN] = verb_join,   [VERB_AGAIN] = verb_again,   [VERB_CLIMB] = verb_climb,
+        [VERB_PAUSE] = verb_pause, [VERB_REACH] = verb_reach, [VERB_NOTE] = verb_note,     [VERB_TAKE] = verb_take,
+        [VERB_GIVE] = verb_give,   [VERB_END] = verb_end,     [VERB_IGNORE] = verb_ignore,
 };
 
 static const char *const verb_texts[VERB_MAX] = {
@@ -521,9 +525,9 @@ const char *case_state_text(CaseState state)
 
 const char *case_mode_text(CaseMode mode)
 {
-        static const char *const texts[MODE_MAX] = { [MODE_LIVE] = "live",
-                                                     [MODE_SHADOW] = "shadow",
-                                                     [MODE_TOO_OLD] = "too-old" };
+        static const char *const texts[MODE_MAX] = {
+                [MODE_LIVE] = "live", [MODE_SHADOW] = "shadow", [MODE_TOO_OLD] = "too-old"
+        };
         must(mode < MODE_MAX);
         return texts[mode];
 }
@@ -531,8 +535,8 @@ const char *case_mode_text(CaseMode mode)
 const char *event_kind_text(EventKind kind)
 {
         static const char *const texts[EVENT_KIND_MAX] = {
-                [EVENT_FLAGGED] = "flagged", [EVENT_DUE] = "due",       [EVENT_ATTEMPT] = "attempt",
-                [EVENT_CONTACT] = "contact", [EVENT_CLAIM] = "claim",   [EVENT_ASSIGN] = "assign",
+                [EVENT_FLAGGED] = "flagged", [EVENT_DUE] = "due",     [EVENT_ATTEMPT] = "attempt",
+                [EVENT_CONTACT] = "contact", [EVENT_CLAIM] = "claim", [EVENT_ASSIGN] = "assign",
                 [EVENT_CLOSE] = "close",
         };
         must(kind < EVENT_KIND_MAX);

@@ -81,7 +81,8 @@ static bool plan_party(Plan *p, Party party, Step step, bool any_time, bool owne
         Step at = step;
         if (party.person && (owner_counts || !is_owner(p->scene, party.person->id))) {
                 at.recipient = party.person->id;
-                at.due_at = any_time ? step.due_at : hours_next_open(&party.person->hours, party.person->zone, step.due_at);
+                at.due_at =
+                        any_time ? step.due_at : hours_next_open(&party.person->hours, party.person->zone, step.due_at);
                 plan_add(p, at);
                 return true;
         }

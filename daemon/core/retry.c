@@ -1,6 +1,10 @@
 #include "core/retry.h"
 
-enum { FIRST_SECONDS = 5, CAP_SECONDS = 1800, RETRY_AFTER_SECONDS_MAX = 3600 };
+enum {
+        FIRST_SECONDS = 5,
+        CAP_SECONDS = 1800,
+        RETRY_AFTER_SECONDS_MAX = 3600
+};
 
 Span retry_delay(int attempts, Span retry_after, uint64_t chance)
 {

@@ -29,7 +29,8 @@ static void act_answer(void *userdata, Act *act)
                                     case_state_text(act->after.state), TEXT_ARG(act->after.owner));
         } else {
                 buffer_putf(&q->text, "%scase %lld is %s, owner " TEXT_F, act->is_repeated ? "recorded before: " : "",
-                            (long long)act->after.number, case_state_text(act->after.state), TEXT_ARG(act->after.owner));
+                            (long long)act->after.number, case_state_text(act->after.state),
+                            TEXT_ARG(act->after.owner));
                 if (act->after.state == CASE_OPEN && wall_is_set(act->next_at)) {
                         buffer_put_literal(&q->text, "; the ladder goes on at ");
                         time_put(&q->text, act->next_at);
@@ -61,7 +62,8 @@ static bool take_time(Request *q, WallTime *ret)
                 return true;
         if (wall_parse(at, ret, &has_zone) && has_zone)
                 return true;
-        request_fail(q, EX_USAGE, "--at takes a time with its zone, such as 2026-11-20T15:10:00+01:00, not \"" TEXT_F "\"",
+        request_fail(q, EX_USAGE,
+                     "--at takes a time with its zone, such as 2026-11-20T15:10:00+01:00, not \"" TEXT_F "\"",
                      TEXT_ARG(at));
         return false;
 }
@@ -78,7 +80,9 @@ static bool take_number(Request *q, const char *name, double *ret, bool *ret_is_
 
 static bool texts_fit(Request *q)
 {
-        enum { TEXT_BYTES_MAX = 4000 };
+        enum {
+                TEXT_BYTES_MAX = 4000
+        };
         for (size_t i = 0; i < q->option_count; i++) {
                 if (q->options[i].value.len > TEXT_BYTES_MAX || !text_is_utf8(q->options[i].value)) {
                         request_fail(q, EX_USAGE, "--" TEXT_F " takes UTF-8 text of at most %d bytes",
@@ -164,7 +168,8 @@ void verb_assign(Request *q)
 {
         bool is_good = act_take(q, EVENT_ASSIGN, false);
         if (is_good && q->act.to.len == 0) {
-                request_fail(q, EX_USAGE, "--to says who has it from now on\nusage: closedloopctl %s", verb_usage(q->verb));
+                request_fail(q, EX_USAGE, "--to says who has it from now on\nusage: closedloopctl %s",
+                             verb_usage(q->verb));
                 is_good = false;
         }
         if (is_good)

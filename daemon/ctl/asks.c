@@ -4,7 +4,10 @@
 
 #include "inside.h"
 
-enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 10000 };
+enum {
+        LIMIT_DEFAULT = 50,
+        LIMIT_MAX = 10000
+};
 
 typedef struct Listing {
         Request *q;
@@ -194,8 +197,9 @@ static int why_visit(void *userdata, const ResponseRow *row)
         if (json_read_in(arena, row->fields, &fields) != JSON_FAULT_NONE ||
             json_read_in(arena, row->trail, &trail) != JSON_FAULT_NONE)
                 return -EBADMSG;
-        buffer_putf(b, "answer " TEXT_F " (source " TEXT_F ", " TEXT_F "/%d offset %lld), submitted ", TEXT_ARG(row->id),
-                    TEXT_ARG(row->source), TEXT_ARG(row->place.topic), row->place.partition, (long long)row->place.offset);
+        buffer_putf(b, "answer " TEXT_F " (source " TEXT_F ", " TEXT_F "/%d offset %lld), submitted ",
+                    TEXT_ARG(row->id), TEXT_ARG(row->source), TEXT_ARG(row->place.topic), row->place.partition,
+                    (long long)row->place.offset);
         time_put(b, row->submitted_at);
         if (row->submitted_note != SUBMITTED_GIVEN)
                 buffer_putf(b, " (%s)", submitted_note_text((SubmittedNote)row->submitted_note));
@@ -232,7 +236,8 @@ void ask_why(Request *q, Turn *turn, WallTime now)
         if (!case_take(q, turn, &c))
                 return;
         buffer_putf(&q->text, "case %lld: rule " TEXT_F " decided, policy " TEXT_F " version %d, owner " TEXT_F "\n",
-                    (long long)c.number, TEXT_ARG(c.rule), TEXT_ARG(c.policy_name), c.policy_version, TEXT_ARG(c.owner));
+                    (long long)c.number, TEXT_ARG(c.rule), TEXT_ARG(c.policy_name), c.policy_version,
+                    TEXT_ARG(c.owner));
         json_open(&q->json, '{');
         json_key(&q->json, "case");
         case_put_json(&q->json, &c);
@@ -279,7 +284,8 @@ static void step_put(Request *q, const Policy *policy, const Step *s)
 static const char *no_steps_reason(const Case *c)
 {
         if (c->state != CASE_OPEN)
-                return c->state == CASE_CLOSED ? "nothing: the case is closed" : "nothing: the customer has been reached";
+                return c->state == CASE_CLOSED ? "nothing: the case is closed"
+                                               : "nothing: the customer has been reached";
         if (c->mode != MODE_LIVE)
                 return c->mode == MODE_SHADOW ? "nothing: a shadow case, nobody is told"
                                               : "nothing: the answer came too late to alert";

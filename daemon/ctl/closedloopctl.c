@@ -13,7 +13,9 @@
 #include "words.h"
 
 static const char DEFAULT_SOCKET[] = "/run/closedloop/control.sock";
-enum { FILE_BYTES_MAX = 1 << 20 };
+enum {
+        FILE_BYTES_MAX = 1 << 20
+};
 
 typedef struct Options {
         const char *socket;
@@ -176,7 +178,8 @@ static int answer_print(Text answer, bool wants_json, Arena *arena)
 {
         const JsonValue *root;
         int64_t code = EX_PROTOCOL;
-        if (json_read_in(arena, answer, &root) != JSON_FAULT_NONE || !json_integer(json_get(root, TEXT("exit")), &code)) {
+        if (json_read_in(arena, answer, &root) != JSON_FAULT_NONE ||
+            !json_integer(json_get(root, TEXT("exit")), &code)) {
                 fprintf(stderr, "closedloopctl: the answer cannot be read\n");
                 return EX_PROTOCOL;
         }

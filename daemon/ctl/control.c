@@ -15,7 +15,12 @@
 #include "base/log.h"
 #include "inside.h"
 
-enum { REQUEST_BYTES_MAX = 4 << 20, READ_BYTES = 65536, REQUESTS_MAX = 64, GROUPS_MAX = 256 };
+enum {
+        REQUEST_BYTES_MAX = 4 << 20,
+        READ_BYTES = 65536,
+        REQUESTS_MAX = 64,
+        GROUPS_MAX = 256
+};
 static const uint64_t REQUEST_US = 30 * 1000000;
 
 struct Control {
@@ -303,7 +308,8 @@ static void request_start(Request *q)
 static int on_readable(sd_event_source *source UNUSED, int fd, uint32_t revents UNUSED, void *userdata)
 {
         Request *q = userdata;
-        if (q->is_waiting) { /* the peer says more, or has hung up: sending will show. The memory is the turn's by now */
+        if (q->is_waiting) { /* the peer says more, or has hung up: sending will show. The memory is the turn's by now
+                              */
                 q->io = sd_event_source_disable_unref(q->io);
                 return 0;
         }
@@ -342,7 +348,8 @@ static void request_new(Control *control, int fd)
         control->request_count++;
         int r = sd_event_add_io(control->event, &q->io, fd, EPOLLIN, on_readable, q);
         if (r >= 0)
-                r = sd_event_add_time_relative(control->event, &q->timer, CLOCK_MONOTONIC, REQUEST_US, 0, on_too_slow, q);
+                r = sd_event_add_time_relative(control->event, &q->timer, CLOCK_MONOTONIC, REQUEST_US, 0, on_too_slow,
+                                               q);
         if (r < 0)
                 request_free(q);
 }
@@ -361,9 +368,11 @@ static int on_connection(sd_event_source *source UNUSED, int listening, uint32_t
         if (fd < 0)
                 return 0;
         if (!peer_may(control, fd))
-                refuse(fd, TEXT("{\"exit\":77,\"text\":\"you may not use this socket: it is open to root and to the members of control.group\\n\",\"data\":null}\n"));
+                refuse(fd, TEXT("{\"exit\":77,\"text\":\"you may not use this socket: it is open to root and to the "
+                                "members of control.group\\n\",\"data\":null}\n"));
         else if (control->request_count >= REQUESTS_MAX)
-                refuse(fd, TEXT("{\"exit\":75,\"text\":\"too many requests are waiting for an answer: try again later\\n\",\"data\":null}\n"));
+                refuse(fd, TEXT("{\"exit\":75,\"text\":\"too many requests are waiting for an answer: try again "
+                                "later\\n\",\"data\":null}\n"));
         else
                 request_new(control, fd);
         return 0;
@@ -433,7 +442,9 @@ static int group_find(Control *control, Text name)
         copy[name.len] = '\0';
         const struct group *group = getgrnam(copy);
         if (!group) {
-                log_warning("group \"%s\" (control.group) does not exist: only root and the daemon's own user may use closedloopctl", copy);
+                log_warning("group \"%s\" (control.group) does not exist: only root and the daemon's own user may use "
+                            "closedloopctl",
+                            copy);
                 return 0;
         }
         control->group = group->gr_gid;

@@ -25,7 +25,8 @@ static void reload_answer(void *userdata, bool is_good, Text words)
         buffer_put(&q->text, words);
         if (words.len > 0 && words.data[words.len - 1] != '\n')
                 buffer_put_char(&q->text, '\n');
-        buffer_put(&q->text, is_good ? TEXT("configuration loaded\n") : TEXT("refused: the configuration in use goes on\n"));
+        buffer_put(&q->text,
+                   is_good ? TEXT("configuration loaded\n") : TEXT("refused: the configuration in use goes on\n"));
         request_end(q);
 }
 
@@ -47,7 +48,8 @@ static void unreadable_put(Buffer *b, const Source *source, Text reason)
 
 static void explained_put(Buffer *b, const JsonValue *root)
 {
-        buffer_putf(b, "id        " TEXT_F "\nsubmitted " TEXT_F "\nfields\n", TEXT_ARG(json_text(json_get(root, TEXT("id")))),
+        buffer_putf(b, "id        " TEXT_F "\nsubmitted " TEXT_F "\nfields\n",
+                    TEXT_ARG(json_text(json_get(root, TEXT("id")))),
                     TEXT_ARG(json_text(json_get(root, TEXT("submitted_at")))));
         for (JsonWalk walk = json_walk(json_get(root, TEXT("fields"))); json_next(&walk);) {
                 const JsonValue *value = json_get(walk.value, TEXT("value"));
@@ -120,8 +122,8 @@ static void test_answer(void *userdata, bool is_accepted, Text sent, Text answer
         json_field_text(&q->json, "sent", sent);
         json_field_text(&q->json, "answer", answer);
         json_close(&q->json, '}');
-        buffer_putf(&q->text, "%s: " TEXT_F "\n\nthe message was:\n" TEXT_F "\n", is_accepted ? "accepted" : "NOT accepted",
-                    TEXT_ARG(answer), TEXT_ARG(sent));
+        buffer_putf(&q->text, "%s: " TEXT_F "\n\nthe message was:\n" TEXT_F "\n",
+                    is_accepted ? "accepted" : "NOT accepted", TEXT_ARG(answer), TEXT_ARG(sent));
         request_end(q);
 }
 

@@ -93,29 +93,33 @@ static void line_time(Buffer *b, const char *label, WallTime t)
 void case_put_lines(Buffer *b, const Case *c, WallTime now)
 {
         char id[ID_TEXT_BYTES];
-        buffer_putf(b, "case %lld: %s, %s%s", (long long)c->number, case_state_text(c->state), severity_text(c->severity),
+        buffer_putf(b, "case %lld: %s, %s%s", (long long)c->number, case_state_text(c->state),
+                    severity_text(c->severity),
                     c->state == CASE_OPEN && c->window_ends_at.us < now.us ? ", OVERDUE" : "");
         if (c->mode != MODE_LIVE)
                 buffer_putf(b, " (%s)", case_mode_text(c->mode));
         buffer_putf(b, "\n  %-12s " TEXT_F "\n", "id", TEXT_ARG(id_text(c->id, id)));
-        buffer_putf(b, "  %-12s " TEXT_F "%s\n", "owner", TEXT_ARG(c->owner), c->owner_is_group ? " (a group: nobody has claimed it)" : "");
-        buffer_putf(b, "  %-12s " TEXT_F " (source " TEXT_F ")\n", "customer", TEXT_ARG(c->customer), TEXT_ARG(c->source));
+        buffer_putf(b, "  %-12s " TEXT_F "%s\n", "owner", TEXT_ARG(c->owner),
+                    c->owner_is_group ? " (a group: nobody has claimed it)" : "");
+        buffer_putf(b, "  %-12s " TEXT_F " (source " TEXT_F ")\n", "customer", TEXT_ARG(c->customer),
+                    TEXT_ARG(c->source));
         if (c->territory.data)
                 buffer_putf(b, "  %-12s " TEXT_F "\n", "territory", TEXT_ARG(c->territory));
-        buffer_putf(b, "  %-12s " TEXT_F ", policy " TEXT_F " version %d\n", "rule", TEXT_ARG(c->rule), TEXT_ARG(c->policy_name),
-                    c->policy_version);
+        buffer_putf(b, "  %-12s " TEXT_F ", policy " TEXT_F " version %d\n", "rule", TEXT_ARG(c->rule),
+                    TEXT_ARG(c->policy_name), c->policy_version);
         line_time(b, "submitted", c->submitted_at);
         line_time(b, "opened", c->opened_at);
         line_time(b, "window ends", c->window_ends_at);
         line_time(b, "owner told", c->told_at);
         if (c->attempts > 0)
-                buffer_putf(b, "  %-12s %d, the last: " TEXT_F "\n", "attempts", c->attempts, TEXT_ARG(c->last_attempt_result));
+                buffer_putf(b, "  %-12s %d, the last: " TEXT_F "\n", "attempts", c->attempts,
+                            TEXT_ARG(c->last_attempt_result));
         line_time(b, "paused until", c->state == CASE_OPEN ? c->paused_until : WALL_NONE);
         line_time(b, "contacted", c->contacted_at);
         line_time(b, "closed", c->closed_at);
         if (c->outcome.data)
-                buffer_putf(b, "  %-12s " TEXT_F "%s" TEXT_F "\n", "outcome", TEXT_ARG(c->outcome), c->cause.data ? ", cause " : "",
-                            TEXT_ARG(c->cause));
+                buffer_putf(b, "  %-12s " TEXT_F "%s" TEXT_F "\n", "outcome", TEXT_ARG(c->outcome),
+                            c->cause.data ? ", cause " : "", TEXT_ARG(c->cause));
         line_time(b, "next step", c->due_at);
 }
 

@@ -21,12 +21,14 @@ const VerbWords VERB_WORDS[VERB_ID_MAX] = {
         [VERB_ASSIGN] = { "assign NUMBER --to PERSON [--by PERSON] [--note TEXT] [--key KEY]",
                           "somebody else has it from now on" },
         [VERB_CLOSE] = { "close NUMBER --outcome OUTCOME [--by PERSON] [--cause CAUSE]" GO_ON
-                         "[--note TEXT] [--amount N] [--reference TEXT] [--credit TEXT]" GO_ON "[--may-quote] [--key KEY]",
+                         "[--note TEXT] [--amount N] [--reference TEXT] [--credit TEXT]" GO_ON
+                         "[--may-quote] [--key KEY]",
                          "done, with its outcome" },
         [VERB_DELIVERIES] = { "deliveries [--failed] [--case NUMBER] [--limit N]", "messages and what became of them" },
         [VERB_RETRY] = { "retry DELIVERY", "try a failed message again now" },
         [VERB_DEAD_LETTERS] = { "dead-letters [--limit N]", "records that could not be read, with the reason" },
-        [VERB_MAP_TEST] = { "map test SOURCE FILE", "what would be read from this message, field by field, and the verdict" },
+        [VERB_MAP_TEST] = { "map test SOURCE FILE",
+                            "what would be read from this message, field by field, and the verdict" },
         [VERB_NOTIFY_TEST] = { "notify test CHANNEL PERSON", "send a message marked [TEST] now" },
         [VERB_RELOAD] = { "reload", "check the configuration and use it, or refuse it and say why" },
 };

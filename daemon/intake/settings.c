@@ -39,8 +39,8 @@ static const Setting producer_defaults[] = {
         { "reconnect.backoff.max.ms", "2000" },
 };
 
-/* After the operator's: a dead letter must not be lost, doubled or kept for ever. Each goes alone: one that is too large
- * would have all of its batch refused. */
+/* After the operator's: a dead letter must not be lost, doubled or kept for ever. Each goes alone: one that is too
+ * large would have all of its batch refused. */
 static const Setting producer_fixed[] = {
         { "batch.num.messages", "1" },
         { "enable.idempotence", "true" },

@@ -54,9 +54,9 @@ static Text domain_of(Text address)
         return text_from_offset(address, (size_t)(at - address.data) + 1);
 }
 
-/* To the owner who and by when, as the alert said it when the case was opened: the same for every mail of the case, since
- * some programs group by subject. What is new stands first in the body. Others never had the alert: to them it is what
- * this message says. */
+/* To the owner who and by when, as the alert said it when the case was opened: the same for every mail of the case,
+ * since some programs group by subject. What is new stands first in the body. Others never had the alert: to them it is
+ * what this message says. */
 static Text subject_of(const Parcel *p, const Wording *wording, Arena *arena)
 {
         if (!p->c || p->why != RECIPIENT_OWNER)

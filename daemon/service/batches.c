@@ -38,8 +38,8 @@ void service_submit(Service *s)
 }
 
 /* Results ride with the next batch, for a moment: a commit of their own costs as much as a case. Where lanes are full
- * they wait until half of what is out has come back, so that the other half keeps the receivers busy meanwhile; and never
- * when there are many, since until then a crash would repeat them. */
+ * they wait until half of what is out has come back, so that the other half keeps the receivers busy meanwhile; and
+ * never when there are many, since until then a crash would repeat them. */
 static bool only_results(const Service *s)
 {
         if (s->gather->input_count > s->results_waiting || s->results_waiting >= RESULTS_MAX || s->is_stopping)
@@ -68,8 +68,8 @@ void service_results_wait(Service *s)
 {
         if (s->results_waiting++ == 0) {
                 if (!s->results)
-                        must(sd_event_add_time_relative(s->event, &s->results, CLOCK_MONOTONIC, RESULTS_US, 1000, on_results,
-                                                        s) >= 0);
+                        must(sd_event_add_time_relative(s->event, &s->results, CLOCK_MONOTONIC, RESULTS_US, 1000,
+                                                        on_results, s) >= 0);
                 (void)sd_event_source_set_time_relative(s->results, RESULTS_US);
                 (void)sd_event_source_set_enabled(s->results, SD_EVENT_ONESHOT);
         }
@@ -189,15 +189,18 @@ static void batch_failed(Service *s, Batch *batch)
                 return;
         }
         if (error == -EIO || error == -EUCLEAN) {
-                log_error("the store failed: " TEXT_F ". Nothing is lost that was committed; %s", TEXT_ARG(batch->error_text),
-                          error == -EIO ? "a restart goes on from there" : "restore a backup, the file is kept as it is");
+                log_error("the store failed: " TEXT_F ". Nothing is lost that was committed; %s",
+                          TEXT_ARG(batch->error_text),
+                          error == -EIO ? "a restart goes on from there"
+                                        : "restore a backup, the file is kept as it is");
                 s->failed = batch;
                 s->exit_code = error == -EIO ? EX_IOERR : EX_DATAERR;
                 (void)sd_event_exit(s->event, s->exit_code);
                 return;
         }
         if (!s->store_words[0])
-                log_error("could not write to the store: " TEXT_F ". Tried again every 5 seconds; no answer is read meanwhile",
+                log_error("could not write to the store: " TEXT_F
+                          ". Tried again every 5 seconds; no answer is read meanwhile",
                           TEXT_ARG(batch->error_text));
         (void)snprintf(s->store_words, sizeof(s->store_words), TEXT_F, TEXT_ARG(batch->error_text));
         s->failed = batch;

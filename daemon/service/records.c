@@ -152,8 +152,11 @@ static int lookup_store(StartLookup *l, Turn *turn)
         Store *store = turn_store(turn);
         int r = store_begin(store);
         for (int32_t i = 0; i < l->count && r >= 0; i++) {
-                OffsetRow row = { .topic = l->source->topic, .partition = l->first + i, .next_offset = l->offsets[i],
-                                  .anchor_offset = -1, .anchor_time = WALL_NONE };
+                OffsetRow row = { .topic = l->source->topic,
+                                  .partition = l->first + i,
+                                  .next_offset = l->offsets[i],
+                                  .anchor_offset = -1,
+                                  .anchor_time = WALL_NONE };
                 r = store_offset_add(store, &row);
                 if (r == -EEXIST)
                         r = 0;
@@ -170,8 +173,8 @@ static void lookup_run(void *userdata, Turn *turn, WallTime now UNUSED)
         StartLookup *l = userdata;
         l->error = 0;
         for (int32_t i = 0; i < l->count && l->error == 0; i++)
-                l->error = intake_find_start(l->service->intake, l->source, l->first + i, l->is_new_topic, LOOKUP_PATIENCE,
-                                             &l->offsets[i]);
+                l->error = intake_find_start(l->service->intake, l->source, l->first + i, l->is_new_topic,
+                                             LOOKUP_PATIENCE, &l->offsets[i]);
         if (l->error == 0)
                 l->error = lookup_store(l, turn);
 }
@@ -212,13 +215,16 @@ static void lookup_done(void *userdata)
                 return;
         }
         for (int32_t i = 0; i < l->count; i++) {
-                OffsetRow row = { .topic = l->source->topic, .partition = l->first + i, .next_offset = l->offsets[i],
-                                  .anchor_offset = -1, .anchor_time = WALL_NONE };
+                OffsetRow row = { .topic = l->source->topic,
+                                  .partition = l->first + i,
+                                  .next_offset = l->offsets[i],
+                                  .anchor_offset = -1,
+                                  .anchor_time = WALL_NONE };
                 if (partition_find(s, row.topic, row.partition))
                         continue;
                 partition_start(s, partition_add(s, &row));
-                log_info("reading \"" TEXT_F "\" partition %d for the first time, from offset %lld", TEXT_ARG(row.topic),
-                         row.partition, (long long)row.next_offset);
+                log_info("reading \"" TEXT_F "\" partition %d for the first time, from offset %lld",
+                         TEXT_ARG(row.topic), row.partition, (long long)row.next_offset);
         }
         lookup_unlink(l);
         (void)lookup_free(l);
@@ -365,8 +371,9 @@ static bool has_room(void *userdata)
         Service *s = userdata;
         if (s->is_stopping || s->failed || !s->is_continued)
                 return false;
-        bool has = s->gather->answer_count < ANSWERS_MAX && outbox_has_room(s) &&
-                   (s->gather->input_count == s->gather->answer_count || arena_bytes(s->gather->arena) < GATHER_BYTES_MAX);
+        bool has =
+                s->gather->answer_count < ANSWERS_MAX && outbox_has_room(s) &&
+                (s->gather->input_count == s->gather->answer_count || arena_bytes(s->gather->arena) < GATHER_BYTES_MAX);
         if (!has) {
                 s->now = WALL_NONE;
                 service_submit_if_due(s);

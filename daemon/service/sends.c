@@ -32,8 +32,9 @@ static Fate fate_of(SendClass class)
 static void failure_log(const Parcel *parcel, const SendResult *result)
 {
         log_warning("delivery %lld (case %lld, \"" TEXT_F "\") over channel \"" TEXT_F "\" failed (%s, try %d): %s",
-                    (long long)parcel->delivery, parcel->c ? (long long)parcel->c->number : 0LL, TEXT_ARG(parcel->recipient),
-                    TEXT_ARG(parcel->channel->name), send_class_text(result->class), parcel->attempts + 1, result->detail);
+                    (long long)parcel->delivery, parcel->c ? (long long)parcel->c->number : 0LL,
+                    TEXT_ARG(parcel->recipient), TEXT_ARG(parcel->channel->name), send_class_text(result->class),
+                    parcel->attempts + 1, result->detail);
 }
 
 static ChannelHealth *channel_health(Service *s, Text name)
@@ -111,15 +112,17 @@ static const char *letter_words(int error)
 static void letter_failed(Service *s, int64_t row, int error)
 {
         if (error == -EMSGSIZE || error == -EBADMSG) {
-                log_warning("dead letter %lld is %s for topic \"" TEXT_F "\": it is kept in the store only", (long long)row,
-                            error == -EMSGSIZE ? "too large" : "not fit", TEXT_ARG(s->config->kafka.dead_letters));
+                log_warning("dead letter %lld is %s for topic \"" TEXT_F "\": it is kept in the store only",
+                            (long long)row, error == -EMSGSIZE ? "too large" : "not fit",
+                            TEXT_ARG(s->config->kafka.dead_letters));
                 Input *input = batch_add(s->gather, INPUT_LETTER);
                 input->letter.row = row;
                 input->letter.state = DEAD_LETTER_KEPT;
                 return;
         }
         if (error != s->letters_error && error != -ENOBUFS)
-                log_warning("could not write dead letters to topic \"" TEXT_F "\": %s. They are kept and tried again each minute",
+                log_warning("could not write dead letters to topic \"" TEXT_F
+                            "\": %s. They are kept and tried again each minute",
                             TEXT_ARG(s->config->kafka.dead_letters), letter_words(error));
         s->letters_error = error;
 }
@@ -184,7 +187,8 @@ static int letter_visit(void *userdata, const DeadLetterRow *row)
 static void letters_run(void *userdata, Turn *turn, WallTime now UNUSED)
 {
         LettersCall *call = userdata;
-        (void)!store_dead_letters(turn_store(turn), DEAD_LETTER_PENDING, LETTERS_AT_ONCE, call->arena, letter_visit, call);
+        (void)!store_dead_letters(turn_store(turn), DEAD_LETTER_PENDING, LETTERS_AT_ONCE, call->arena, letter_visit,
+                                  call);
 }
 
 /* What the same batch has set aside is on its way already, and among the pending ones: later then. */
@@ -209,8 +213,8 @@ static void letters_ask(Service *s)
         service_call(s, (Call){ .run = letters_run, .done = letters_done, .userdata = call });
 }
 
-/* Not before there are results of the last ones: they would be written twice. At once, if there are more and they can be
- * written; else each minute. */
+/* Not before there are results of the last ones: they would be written twice. At once, if there are more and they can
+ * be written; else each minute. */
 void service_letters_tick(Service *s)
 {
         bool is_time = s->letters_ticks++ % LETTERS_TICKS == 0;

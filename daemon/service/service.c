@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <systemd/sd-daemon.h>
 #include <sysexits.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,7 +14,9 @@ static const uint64_t TICK_US = 1000000;
 static const Span STOP_PATIENCE = { 4 * 1000000 };
 static const Span THREAD_PATIENCE = { 900 * 1000 };
 
-enum { CHECKPOINT_IDLE_TICKS = 3 };
+enum {
+        CHECKPOINT_IDLE_TICKS = 3
+};
 
 const Config *service_config(const Service *s)
 {
@@ -70,7 +72,8 @@ static void reload_run(void *userdata, Turn *turn, WallTime now)
         if (reload->error >= 0)
                 reload->error = turn_enable_channel(turn, TEXT_NONE, TEXT_NONE);
         if (reload->error < 0)
-                reload->words = words.data ? words : arena_text(reload->arena, text_from(store_error(turn_store(turn))));
+                reload->words =
+                        words.data ? words : arena_text(reload->arena, text_from(store_error(turn_store(turn))));
 }
 
 static void outcomes_clear(Service *s)
@@ -153,7 +156,8 @@ static int on_hup(sd_event_source *source UNUSED, const struct signalfd_siginfo 
 {
         Service *s = userdata;
         if (s->reload_under_way)
-                s->reload_again = true; /* the files may have changed after they were read: the next tick reads them again */
+                s->reload_again =
+                        true; /* the files may have changed after they were read: the next tick reads them again */
         else if (!s->is_stopping)
                 service_reload(s, NULL, NULL);
         return 0;
@@ -233,8 +237,8 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
                 return 0;
         }
         if (s->failed) {
-                /* The turn thread has come round to say that the store cannot be written to now. A restart would not change
-                 * that, but repeat what was sent meanwhile. */
+                /* The turn thread has come round to say that the store cannot be written to now. A restart would not
+                 * change that, but repeat what was sent meanwhile. */
                 watchdog_feed(s);
                 service_notify(s, "");
                 return 0;
@@ -401,8 +405,8 @@ Service *service_free(Service *s)
         service_channels_forget(s);
         s->gather = batch_free(s->gather);
         s->failed = batch_free(s->failed);
-        sd_event_source **sources[] = { &s->tick, &s->wake, &s->thread_io, &s->term, &s->interrupt, &s->hup, &s->retry,
-                                        &s->results };
+        sd_event_source **sources[] = { &s->tick,      &s->wake, &s->thread_io, &s->term,
+                                        &s->interrupt, &s->hup,  &s->retry,     &s->results };
         for (size_t i = 0; i < COUNT_OF(sources); i++)
                 *sources[i] = sd_event_source_unref(*sources[i]);
         s->event = sd_event_unref(s->event);

@@ -46,7 +46,8 @@ static void contacts_observe(Service *s, const Batch *batch)
 {
         for (size_t i = 0; i < batch->input_count; i++) {
                 const Act *act = batch->inputs[i].kind == INPUT_ACT ? batch->inputs[i].act : NULL;
-                if (act && act->is_done && act->kind == EVENT_CONTACT && act->after.first_contact_at.us == batch->now.us)
+                if (act && act->is_done && act->kind == EVENT_CONTACT &&
+                    act->after.first_contact_at.us == batch->now.us)
                         metrics_observe(s->metrics, METRIC_FIRST_CONTACT, TEXT_NONE,
                                         (double)wall_since(batch->now, act->after.submitted_at).us / 1e6);
         }
@@ -59,7 +60,8 @@ void service_figures_add(Service *s, const Batch *batch)
         contacts_observe(s, batch);
         for (int i = 0; i < MESSAGE_MAX; i++)
                 if (f->rungs[i] > 0)
-                        metrics_add(s->metrics, METRIC_RUNGS, text_from(message_text((Message)i)), TEXT_NONE, (double)f->rungs[i]);
+                        metrics_add(s->metrics, METRIC_RUNGS, text_from(message_text((Message)i)), TEXT_NONE,
+                                    (double)f->rungs[i]);
         if (f->repeated > 0)
                 metrics_add(s->metrics, METRIC_RESPONSES, TEXT("any"), TEXT("repeated"), (double)f->repeated);
         if (f->too_old > 0)
@@ -109,7 +111,8 @@ static void gauges_set(Service *s)
                 metrics_set(s->metrics, METRIC_CASES, text_from(case_state_text((CaseState)state)), TEXT_NONE,
                             (double)s->counts.cases[state]);
         metrics_set(s->metrics, METRIC_CASES_OVERDUE, TEXT_NONE, TEXT_NONE, (double)s->counts.overdue);
-        double oldest = s->counts.oldest_pending.us >= now.us ? 0 : (double)(now.us - s->counts.oldest_pending.us) / 1e6;
+        double oldest =
+                s->counts.oldest_pending.us >= now.us ? 0 : (double)(now.us - s->counts.oldest_pending.us) / 1e6;
         metrics_set(s->metrics, METRIC_OUTBOX_OLDEST, TEXT_NONE, TEXT_NONE, s->has_counts ? oldest : 0);
         metrics_forget(s->metrics, METRIC_OUTBOX_MESSAGES);
         outbox_channels(s->outbox, lane_set, s);
@@ -184,7 +187,9 @@ void service_notify(Service *s, const char *state)
 {
         Lag lag = { 0 };
         intake_partitions(s->intake, lag_add, &lag);
-        (void)sd_notifyf(0, "%s\nSTATUS=Kafka %s, %zu partitions, %lld answers behind; %lld cases open, %lld overdue; %zu messages on their way%s%s",
+        (void)sd_notifyf(0,
+                         "%s\nSTATUS=Kafka %s, %zu partitions, %lld answers behind; %lld cases open, %lld overdue; %zu "
+                         "messages on their way%s%s",
                          state, kafka_health_text(kafka_health(s)), lag.partitions, (long long)lag.messages,
                          (long long)s->counts.cases[CASE_OPEN], (long long)s->counts.overdue, outbox_count(s->outbox),
                          s->store_words[0] ? "; STORE: " : "", s->store_words);
@@ -258,7 +263,8 @@ static void outbox_status(Service *s, JsonWriter *w, Buffer *text)
         buffer_putf(text, "messages     %lld to be sent, %zu on their way", (long long)s->counts.deliveries_pending,
                     outbox_count(s->outbox));
         if (s->counts.deliveries_failed > 0)
-                buffer_putf(text, "; %lld failed: closedloopctl deliveries --failed", (long long)s->counts.deliveries_failed);
+                buffer_putf(text, "; %lld failed: closedloopctl deliveries --failed",
+                            (long long)s->counts.deliveries_failed);
         buffer_put_literal(text, "\n");
 }
 
@@ -291,8 +297,9 @@ static void times_status(Service *s, JsonWriter *w, Buffer *text)
         json_field_integer(w, "answers_read", s->figures_answers);
         json_field_time(w, "configuration_loaded_at", s->reloaded_at);
         json_field_bool(w, "last_reload_successful", !s->reload_failed);
-        buffer_putf(text, "closedloopd  %s, up %lld:%02lld:%02lld, %lld answers read\n", CLOSEDLOOP_VERSION, (long long)(up / 3600),
-                    (long long)(up / 60 % 60), (long long)(up % 60), (long long)s->figures_answers);
+        buffer_putf(text, "closedloopd  %s, up %lld:%02lld:%02lld, %lld answers read\n", CLOSEDLOOP_VERSION,
+                    (long long)(up / 3600), (long long)(up / 60 % 60), (long long)(up % 60),
+                    (long long)s->figures_answers);
         buffer_putf(text, "config       loaded " TEXT_F "%s\n", TEXT_ARG(wall_format(s->reloaded_at, buffer)),
                     s->reload_failed ? "; the last reload was REFUSED, see the journal" : "");
 }

@@ -118,8 +118,7 @@ static CaseEvent flagged_event(Work *w, const Answer *answer, const Subject *s, 
 /* Too old to alert: one message to the catch-all in an hour says that there are such cases. */
 static StepList too_old_tells(Work *w, const Subject *s)
 {
-        if (wall_is_set(w->turn->too_old_told_at) &&
-            w->now.us < wall_add(w->turn->too_old_told_at, SPAN_HOUR).us)
+        if (wall_is_set(w->turn->too_old_told_at) && w->now.us < wall_add(w->turn->too_old_told_at, SPAN_HOUR).us)
                 return (StepList){ 0 };
         w->turn->too_old_told_at = w->now;
         LadderScene scene = s->scene;
@@ -149,7 +148,8 @@ static void event_resolve(Work *w, const Subject *s, CaseMode mode, CaseEvent *e
                 event->owner = TEXT_NONE;
 }
 
-static void answer_count(TurnFigures *figures, CaseState before, bool starts, const CaseOutcome *outcome, bool is_too_old)
+static void answer_count(TurnFigures *figures, CaseState before, bool starts, const CaseOutcome *outcome,
+                         bool is_too_old)
 {
         if (before == CASE_NEW)
                 figures->opened++;

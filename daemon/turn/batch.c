@@ -31,7 +31,8 @@ Batch *batch_free(Batch *batch)
 
 Input *batch_add(Batch *batch, InputKind kind)
 {
-        batch->inputs = arena_grow(batch->arena, batch->inputs, batch->input_count, &batch->input_capacity, sizeof(Input));
+        batch->inputs =
+                arena_grow(batch->arena, batch->inputs, batch->input_count, &batch->input_capacity, sizeof(Input));
         Input *input = &batch->inputs[batch->input_count++];
         *input = (Input){ .kind = kind };
         if (kind == INPUT_ANSWER)

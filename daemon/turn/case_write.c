@@ -4,8 +4,9 @@
 Case case_copy(Arena *arena, const Case *c)
 {
         Case copy = *c;
-        Text *texts[] = { &copy.source, &copy.customer, &copy.territory, &copy.rule, &copy.policy_name, &copy.owner,
-                          &copy.last_attempt_result, &copy.last_attempt_channel, &copy.outcome, &copy.cause };
+        Text *texts[] = { &copy.source,      &copy.customer, &copy.territory,           &copy.rule,
+                          &copy.policy_name, &copy.owner,    &copy.last_attempt_result, &copy.last_attempt_channel,
+                          &copy.outcome,     &copy.cause };
         for (size_t i = 0; i < COUNT_OF(texts); i++)
                 *texts[i] = arena_text(arena, *texts[i]);
         Step *steps = arena_array(arena, Step, c->step_count);

@@ -189,8 +189,8 @@ static bool is_troubled(const Turn *turn, Text trouble)
 
 static void trouble_note(Turn *turn, Text trouble)
 {
-        turn->troubled = arena_grow(turn->memory, turn->troubled, turn->troubled_count, &turn->troubled_capacity,
-                                    sizeof(Text));
+        turn->troubled =
+                arena_grow(turn->memory, turn->troubled, turn->troubled_count, &turn->troubled_capacity, sizeof(Text));
         turn->troubled[turn->troubled_count++] = arena_text(turn->memory, trouble);
 }
 
@@ -259,7 +259,8 @@ static int tell_nowhere(Work *w, DeliveryRow *row)
                 work_wake(w, row->case_number);
         if (r >= 0)
                 r = tell_operators(w, row,
-                                   arena_textf(w->arena, "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
+                                   arena_textf(w->arena,
+                                               "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
                                                TEXT_ARG(row->recipient)));
         return r == -EEXIST ? 0 : r;
 }
@@ -388,7 +389,8 @@ static int patience_lost(Work *w, DeliveryRow *row, const Result *result, Span t
         int r = fall_over(w, row);
         if (r >= 0)
                 r = tell_operators(w, row,
-                                   arena_textf(w->arena, "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
+                                   arena_textf(w->arena,
+                                               "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
                                                TEXT_ARG(row->channel), (long long)(tried.us / 60000000),
                                                TEXT_ARG(result->detail)));
         if (r >= 0 && is_owner_alert(row))

@@ -26,7 +26,9 @@ static size_t put_part(uint8_t *to, size_t at, size_t max, Text part)
 
 static Text shortened(Text text, uint8_t hash[static SHA256_DIGEST_LENGTH])
 {
-        enum { PLAIN_MAX = 512 };
+        enum {
+                PLAIN_MAX = 512
+        };
         if (text.len <= PLAIN_MAX)
                 return text;
         (void)SHA256((const uint8_t *)text.data, text.len, hash);
@@ -48,7 +50,8 @@ CaseId id_of_case(WallTime submitted, Text source, Text response_id)
 
 CaseId id_of_delivery(CaseId case_id, int32_t epoch, int32_t rung, int32_t occurrence, Text recipient, Text channel)
 {
-        uint8_t bytes[1200], hash[SHA256_DIGEST_LENGTH], of_recipient[SHA256_DIGEST_LENGTH], of_channel[SHA256_DIGEST_LENGTH];
+        uint8_t bytes[1200], hash[SHA256_DIGEST_LENGTH], of_recipient[SHA256_DIGEST_LENGTH],
+                of_channel[SHA256_DIGEST_LENGTH];
         int32_t numbers[3] = { epoch, rung, occurrence };
         size_t len = put_part(bytes, 0, sizeof(bytes), (Text){ (const char *)case_id.bytes, sizeof(case_id.bytes) });
         len = put_part(bytes, len, sizeof(bytes), (Text){ (const char *)numbers, sizeof(numbers) });
@@ -61,8 +64,8 @@ CaseId id_of_delivery(CaseId case_id, int32_t epoch, int32_t rung, int32_t occur
 Text id_text(CaseId id, char buffer[static ID_TEXT_BYTES])
 {
         const uint8_t *b = id.bytes;
-        (void)snprintf(buffer, ID_TEXT_BYTES,
-                       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-                       b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+        (void)snprintf(buffer, ID_TEXT_BYTES, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                       b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+                       b[15]);
         return (Text){ buffer, ID_TEXT_BYTES - 1 };
 }

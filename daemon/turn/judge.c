@@ -7,7 +7,10 @@ struct Judge {
         Arena *scratch;
 };
 
-enum { SCRATCH_BYTES = 16 * 1024, ANSWER_BYTES = 6 * 1024 };
+enum {
+        SCRATCH_BYTES = 16 * 1024,
+        ANSWER_BYTES = 6 * 1024
+};
 
 Judge *judge_new(void)
 {
@@ -145,8 +148,10 @@ static void fields_write(Response *r, JsonWriter *w)
 static const char *verdict_text(VerdictKind kind)
 {
         static const char *const texts[VERDICT_MAX] = {
-                [VERDICT_SATISFIED] = "satisfied", [VERDICT_CALL] = "call",
-                [VERDICT_THANK] = "thank",         [VERDICT_NOTE] = "note",
+                [VERDICT_SATISFIED] = "satisfied",
+                [VERDICT_CALL] = "call",
+                [VERDICT_THANK] = "thank",
+                [VERDICT_NOTE] = "note",
                 [VERDICT_UNJUDGEABLE] = "cannot be judged",
         };
         return texts[kind];
@@ -162,8 +167,8 @@ static void routes_write(Judge *judge, const Config *config, Response *r, WallTi
         json_put_raw(w, routed.trail);
 }
 
-void judge_explain(Judge *judge, const Config *config, const Source *source, const Place *place, Text value, WallTime now,
-                   JsonWriter *w)
+void judge_explain(Judge *judge, const Config *config, const Source *source, const Place *place, Text value,
+                   WallTime now, JsonWriter *w)
 {
         Response r;
         Verdict verdict;

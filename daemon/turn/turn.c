@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "inside.h"
 
-enum { DUE_CASES_MAX = 256 /* a turn */, SCRATCH_BYTES = 256 * 1024 };
+enum {
+        DUE_CASES_MAX = 256 /* a turn */,
+        SCRATCH_BYTES = 256 * 1024
+};
 
 static int disabled_remember(void *userdata, Text channel, Text recipient, WallTime since UNUSED, Text reason UNUSED)
 {
@@ -71,13 +74,14 @@ static int policies_keep(Turn *turn, const Config *config, WallTime now, Arena *
                 const Policy *p = &config->policies[i];
                 int r = store_policy_keep(turn->store, p, now);
                 if (r == -EEXIST)
-                        *reterr_message = arena_textf(arena,
-                                                      "policy \"" TEXT_F "\" version %d was changed, but cases follow it as it "
-                                                      "was. Give the changed policy a new version",
-                                                      TEXT_ARG(p->name), p->version);
+                        *reterr_message =
+                                arena_textf(arena,
+                                            "policy \"" TEXT_F "\" version %d was changed, but cases follow it as it "
+                                            "was. Give the changed policy a new version",
+                                            TEXT_ARG(p->name), p->version);
                 else if (r < 0)
-                        *reterr_message = arena_textf(arena, "could not keep policy \"" TEXT_F "\": %s", TEXT_ARG(p->name),
-                                                      store_error(turn->store));
+                        *reterr_message = arena_textf(arena, "could not keep policy \"" TEXT_F "\": %s",
+                                                      TEXT_ARG(p->name), store_error(turn->store));
                 if (r < 0)
                         return r;
         }

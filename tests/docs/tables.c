@@ -13,7 +13,8 @@ static void views_print(void)
         const char *view = "";
         for (size_t i = 0; store_view_column(i, &c); i++) {
                 if (strcmp(view, c.view) != 0)
-                        printf("%s**`%s`**: %s\n\n| column | meaning |\n|---|---|\n", i ? "\n" : "", c.view, c.view_meaning);
+                        printf("%s**`%s`**: %s\n\n| column | meaning |\n|---|---|\n", i ? "\n" : "", c.view,
+                               c.view_meaning);
                 view = c.view;
                 printf("| `%s`%s%s%s | %s |\n", c.column, c.is_time ? ", `" : "", c.is_time ? c.column : "",
                        c.is_time ? "_us`" : "", c.meaning);
@@ -42,7 +43,8 @@ static void metrics_print(void)
                 bool is_counter = id == METRIC_RESPONSES || id == METRIC_CASES_OPENED || id == METRIC_RUNGS ||
                                   id == METRIC_DELIVERIES || id == METRIC_OFFSET_CONFLICTS;
                 if (!is_histogram)
-                        (is_counter ? metrics_add : metrics_set)(metrics, id, has_one ? TEXT("x") : TEXT_NONE, has_two ? TEXT("x") : TEXT_NONE, 1);
+                        (is_counter ? metrics_add : metrics_set)(metrics, id, has_one ? TEXT("x") : TEXT_NONE,
+                                                                 has_two ? TEXT("x") : TEXT_NONE, 1);
         }
         metrics_observe(metrics, METRIC_DELIVERY_SECONDS, TEXT("x"), 0);
         metrics_write(metrics, &b);

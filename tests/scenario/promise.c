@@ -192,7 +192,8 @@ void promises_check(World *w)
 void promise_message(World *w, const Parcel *p)
 {
         bool is_news = p->message == MESSAGE_CONTACTED || p->message == MESSAGE_CLOSED;
-        if (p->c && p->c->state == CASE_CONTACTED && p->message == MESSAGE_JOINED) /* an answer from before the contact */
+        if (p->c && p->c->state == CASE_CONTACTED &&
+            p->message == MESSAGE_JOINED) /* an answer from before the contact */
                 is_news = p->due_at.us >= p->c->contacted_at.us;
         if (p->due_at.us > w->now.us)
                 fail(w, "L2: " TEXT_F " is told %s before its time", TEXT_ARG(p->recipient), message_text(p->message));

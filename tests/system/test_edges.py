@@ -373,3 +373,23 @@ def test_dead_letters_wait_for_their_topic_and_then_go_out_without_being_asked_t
     eventually(lambda: {d["state"] for d in daemon.ctl("dead-letters", "--limit", 1000)} == {"published"}, "all are there", 120)
     assert len(kafka.read(dead_topic)) == 150, "each once"
     assert daemon.stop() == 0
+
+
+def test_a_receiver_that_never_answers_holds_up_nobody_else(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    receivers.http("/hook/ana", {"hang": True})
+    daemon = env.daemon(env.config(kafka, topic, receivers, {
+        "channels.d/hooks.conf": None, "channels.d/hooks2.conf": hooks(env, receivers, timeout="2 seconds")})).start()
+    made = answers(5000, customers=5000)
+    for answer in made:
+        answer["answers"], answer["account"]["territory"] = {"nps": 1}, "UKI"
+    last = later(answers(1), "last")[0]
+    last["answers"], last["account"]["territory"] = {"nps": 1}, "EMEA-North"
+    kafka.produce(topic, [*made, last])
+    receivers.await_records(1, path="/hook/ben", seconds_max=40)
+    receivers.http("/hook/ana", {"status": 200})
+    eventually(lambda: daemon.ctl("status")["outbox"]["pending"] == 0, "when it answers again all is sent", 120)
+    ids = {record["headers"]["webhook-id"] for record in receivers.records(path="/hook/ana") if record["answer"] == 200}
+    assert len(ids) == 5000
+    assert daemon.stop() == 0

@@ -910,7 +910,8 @@ static void required_tls_is_required(void **state)
         s->channel.tls = MAIL_TLS_REQUIRED;
         const SendResult *result = bench_try(b, s);
         assert_int_equal(result->class, SEND_TEMPORARY);
-        assert_string_equal(result->detail, "the mail server offers no TLS, which channel \"mail\" requires; set tls = \"opportunistic\" if this is meant");
+        assert_string_equal(result->detail, "the mail server offers no TLS, which channel \"mail\" requires; set tls = "
+                                            "\"opportunistic\" if this is meant");
         assert_null(strstr(b->server->commands, "MAIL"));
         s->channel.tls = MAIL_TLS_OPPORTUNISTIC;
         assert_int_equal(bench_try(b, s)->class, SEND_ACCEPTED);

@@ -163,7 +163,8 @@ static void what_is_no_iana_name_is_unknown(void **state UNUSED)
                 "\xff",
                 "+01:00",
                 "Europe/Berl\xc3\xadn",
-                ("Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                ("Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                 "a"
                  "aaaaaaaa"),
         };
         for (size_t i = 0; i < COUNT_OF(bad); i++)
