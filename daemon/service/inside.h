@@ -11,11 +11,11 @@
 #include "web/web.h"
 
 enum {
-        ANSWERS_MAX = 1024, /* flagged answers in a batch */
-        OUTBOX_MAX = 3072, /* parcels in memory */
+        ANSWERS_MAX = 1024,          /* flagged answers in a batch */
+        OUTBOX_MAX = 3072,           /* parcels in memory */
         GATHER_BYTES_MAX = 64 << 20, /* dead letters can be large */
         SOURCES_MAX = 64,
-        RESULTS_MAX = 64, /* results of deliveries that may wait for company ... */
+        RESULTS_MAX = 64,       /* results of deliveries that may wait for company ... */
         RESULTS_US = 10 * 1000, /* ... and how long */
 };
 
@@ -24,7 +24,7 @@ typedef struct Partition {
         char *topic;
         int32_t partition;
         bool is_assigned;
-        int64_t next_offset; /* of the record after the last one judged */
+        int64_t next_offset;   /* of the record after the last one judged */
         int64_t stored_offset; /* as of the last batch that was submitted */
         int64_t generation;
         int64_t anchor_offset;
@@ -41,6 +41,8 @@ struct ChannelHealth {
         ChannelHealth *next;
         char *name;
         int64_t failures; /* in a row; 0: it works */
+        int stalls;       /* of these, temporary ones in a row */
+        bool is_stuck;    /* so many that nothing waits for it in memory */
         WallTime failing_since;
         char detail[SEND_DETAIL_BYTES];
 };
@@ -63,12 +65,12 @@ struct Service {
         Web *web;
         Control *control;
 
-        Batch *gather; /* what arrived while the last one was being committed */
-        Batch *failed; /* could not be committed: tried again */
-        size_t lent_answers; /* of the batch that is being committed: their parcels come with it */
-        bool is_full; /* the outbox */
+        Batch *gather;          /* what arrived while the last one was being committed */
+        Batch *failed;          /* could not be committed: tried again */
+        size_t lent_answers;    /* of the batch that is being committed: their parcels come with it */
+        bool is_full;           /* the outbox */
         size_t results_waiting; /* of the gather's inputs */
-        bool wants_turn; /* something may be due although nothing was gathered */
+        bool wants_turn;        /* something may be due although nothing was gathered */
         bool is_stopping, is_continued;
         MonoTime stop_at;
         int exit_code;
@@ -76,16 +78,16 @@ struct Service {
         Partition *partitions;
         size_t partition_count, partition_capacity;
         size_t partition_last; /* where the last record belonged: runs of one partition are long */
-        StartLookup *lookups; /* under way */
-        WallTime now; /* sampled once for each run of records */
+        StartLookup *lookups;  /* under way */
+        WallTime now;          /* sampled once for each run of records */
 
         ChannelHealth *channels; /* that have been used */
-        size_t letters_out; /* written, and no result yet */
-        bool letters_more; /* more of them wait in the store */
+        size_t letters_out;      /* written, and no result yet */
+        bool letters_more;       /* more of them wait in the store */
         unsigned letters_ticks;
-        int letters_error; /* that was told of; 0: the last one went well */
+        int letters_error;                   /* that was told of; 0: the last one went well */
         OutcomeCounts outcomes[SOURCES_MAX]; /* by the source's place in the configuration */
-        StoreCounts counts, counts_found; /* the latter is the turn thread's until the call is done */
+        StoreCounts counts, counts_found;    /* the latter is the turn thread's until the call is done */
         bool has_counts;
         int64_t figures_answers; /* since start, for status */
         MonoTime last_answer_at;
@@ -95,7 +97,7 @@ struct Service {
         uint64_t watchdog_us;
         WallTime started_at, reloaded_at;
         bool reload_failed, reload_under_way;
-        bool reload_again; /* asked for while one was under way */
+        bool reload_again;     /* asked for while one was under way */
         char store_words[256]; /* why the store is not written to; "" when all is well */
         bool is_ready;
 };
@@ -118,6 +120,7 @@ void service_lookups_forget(Service *s);
 void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);
 void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count);
+void service_lanes_relieve(Service *s);
 void service_letters_tick(Service *s);
 void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);

@@ -247,6 +247,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
         reload_if_asked(s);
         service_lookups_retry(s);
         service_letters_tick(s);
+        service_lanes_relieve(s);
         tick_turn(s);
         service_intake_continue(s);
         service_notify(s, "");

@@ -61,18 +61,22 @@ static Lane *lane_of(Outbox *outbox, const Channel *channel)
         return lane;
 }
 
+static Parcel *lane_take(Lane *lane)
+{
+        Parcel *p = lane->first;
+        lane->first = p->next;
+        if (!lane->first)
+                lane->end = &lane->first;
+        p->next = NULL;
+        lane->waiting--;
+        lane->out++;
+        return p;
+}
+
 static void lane_send(Outbox *outbox, Lane *lane)
 {
-        while (!outbox->is_stopped && lane->first && lane->out < lane->limit) {
-                Parcel *p = lane->first;
-                lane->first = p->next;
-                if (!lane->first)
-                        lane->end = &lane->first;
-                p->next = NULL;
-                lane->waiting--;
-                lane->out++;
-                outbox->send(outbox->userdata, p);
-        }
+        while (!outbox->is_stopped && lane->first && lane->out < lane->limit)
+                outbox->send(outbox->userdata, lane_take(lane));
 }
 
 void outbox_add(Outbox *outbox, Parcel *list)
@@ -100,6 +104,13 @@ void outbox_settle(Outbox *outbox, Parcel *parcel)
         outbox->count--;
         (void)parcel_free(parcel);
         lane_send(outbox, lane);
+}
+
+void outbox_put_off(Outbox *outbox, Text channel, OutboxSend take, void *userdata)
+{
+        for (Lane *lane = outbox->lanes; lane; lane = lane->next)
+                while (lane->first && text_is(channel, lane->name))
+                        take(userdata, lane_take(lane));
 }
 
 void outbox_stop(Outbox *outbox)

@@ -18,11 +18,14 @@ void outbox_add(Outbox *outbox, Parcel *list);
 /* Its result is committed: frees it and sends what waited for its place. */
 void outbox_settle(Outbox *outbox, Parcel *parcel);
 
+/* What waits for a place in this channel's lane is given back unsent; it is out until it is settled, like the rest. */
+void outbox_put_off(Outbox *outbox, Text channel, OutboxSend take, void *userdata);
+
 /* Nothing more is sent: what waits stays in the store. */
 void outbox_stop(Outbox *outbox);
 
-size_t outbox_count(const Outbox *outbox); /* waiting and out */
-size_t outbox_out(const Outbox *outbox); /* with a transport, or with a result that is not committed yet */
+size_t outbox_count(const Outbox *outbox);    /* waiting and out */
+size_t outbox_out(const Outbox *outbox);      /* with a transport, or with a result that is not committed yet */
 bool outbox_is_waiting(const Outbox *outbox); /* something waits for a place */
 
 typedef struct OutboxView {
