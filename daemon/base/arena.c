@@ -63,6 +63,20 @@ void arena_reset(Arena *arena)
         arena->current = arena->first;
 }
 
+ArenaMark arena_mark(const Arena *arena)
+{
+        return (ArenaMark){ arena->current, arena->current->used };
+}
+
+void arena_rewind(Arena *arena, ArenaMark mark)
+{
+        Block *b = mark.block;
+        blocks_free(b->next);
+        b->next = NULL;
+        b->used = mark.used;
+        arena->current = b;
+}
+
 size_t arena_bytes(const Arena *arena)
 {
         size_t sum = 0;

@@ -288,18 +288,35 @@ static void work_committed(Work *w)
                 number_set_remove(&turn->held, w->unheld[i]);
 }
 
-/* Nothing of it has happened: what was prepared goes, what is known in memory is found again from the store. */
-static void work_undo(Work *w, int error)
+/* A batch may be tried again for days, while a disk is full. */
+static void batch_rewind(Batch *batch, ArenaMark start)
 {
-        Batch *batch = w->batch;
-        batch->error = error;
-        batch->error_text = arena_textf(batch->arena, "%s", store_error(w->store));
-        store_rollback(w->store);
         while (batch->parcels) {
                 Parcel *p = batch->parcels;
                 batch->parcels = p->next;
                 (void)parcel_free(p);
         }
+        for (size_t i = 0; i < batch->input_count; i++) {
+                Input *input = &batch->inputs[i];
+                if (input->kind == INPUT_ANSWER) {
+                        input->answer.response->folded = NULL;
+                        arena_rewind(input->answer.memory->arena, input->answer.end);
+                } else if (input->kind == INPUT_ACT) {
+                        input->act->after = case_none();
+                }
+        }
+        batch->letters = NULL;
+        arena_rewind(batch->arena, start);
+}
+
+/* Nothing of it has happened: what was prepared goes, what is known in memory is found again from the store. */
+static void work_undo(Work *w, int error, ArenaMark start)
+{
+        Batch *batch = w->batch;
+        batch_rewind(batch, start);
+        batch->error = error;
+        batch->error_text = arena_textf(batch->arena, "%s", store_error(w->store));
+        store_rollback(w->store);
         batch->parcel_count = batch->letter_count = 0;
         batch->figures = (TurnFigures){ 0 };
         batch->has_more = false;
@@ -330,11 +347,12 @@ static void turn_transact(Turn *turn, Batch *batch)
                 .now = batch->now,
                 .parcels_end = &batch->parcels,
         };
+        ArenaMark start = arena_mark(batch->arena);
         MonoTime started = clock_mono();
         int r = work_all(&w);
         batch->commit_took = mono_since(clock_mono(), started);
         if (r < 0)
-                work_undo(&w, r);
+                work_undo(&w, r, start);
         else
                 work_committed(&w);
 }
@@ -348,11 +366,10 @@ static WallTime turn_wake_at(const Turn *turn, const Batch *batch)
 void turn_run(Turn *turn, Batch *batch)
 {
         must(turn->config != NULL);
-        batch->error = 0;
-        if (batch_writes(batch, turn))
+        /* First: a batch whose transaction is committed has not failed. */
+        batch->error = batch->wants_probe ? store_probe(turn->store) : 0;
+        if (batch->error == 0 && batch_writes(batch, turn))
                 turn_transact(turn, batch);
-        if (batch->error == 0 && batch->wants_probe)
-                batch->error = store_probe(turn->store);
         for (size_t i = 0; i < batch->input_count && batch->error == 0; i++)
                 if (batch->inputs[i].kind == INPUT_CALL)
                         batch->inputs[i].call.run(batch->inputs[i].call.userdata, turn, batch->now);

@@ -22,6 +22,14 @@ DEFINE_CLEANUP(Arena, arena_free)
 void arena_reset(Arena *arena);
 size_t arena_bytes(const Arena *arena);
 
+/* Where an arena stands, to go back to: what was taken since is given back. */
+typedef struct ArenaMark {
+        void *block;
+        size_t used;
+} ArenaMark;
+ArenaMark arena_mark(const Arena *arena);
+void arena_rewind(Arena *arena, ArenaMark mark);
+
 /* Zeroed, aligned for any type. */
 void *arena_alloc(Arena *arena, size_t bytes) __attribute__((malloc, returns_nonnull));
 #define arena_new_of(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))

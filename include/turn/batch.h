@@ -9,7 +9,8 @@
 /* A response that asks for a call, or one that has to be kept for another reason, judged on the loop. */
 typedef struct Answer {
         ParcelArena *memory; /* holds the response; becomes the memory of its parcels */
-        Response *response; /* kept */
+        Response *response;  /* kept */
+        ArenaMark end;       /* of what is kept: a turn that failed gives back what it took behind it */
         const Rule *rule;
         Text rules_trail; /* JSON array */
         bool is_too_old;
@@ -28,16 +29,16 @@ struct Act {
         Text cause, reference, credit;
         double amount;
         bool has_amount, may_quote;
-        WallTime at; /* as told; unset: now */
+        WallTime at;                            /* as told; unset: now */
         void (*done)(void *userdata, Act *act); /* on the loop, once it is committed */
         void *userdata;
 
         /* out: in the batch's arena */
         bool is_done;
-        bool is_repeated; /* the same key again */
+        bool is_repeated;   /* the same key again */
         const char *reason; /* not done: why */
-        Case after; /* the case as it stands; number 0: there is none */
-        WallTime next_at; /* when the ladder goes on; unset: not */
+        Case after;         /* the case as it stands; number 0: there is none */
+        WallTime next_at;   /* when the ladder goes on; unset: not */
 };
 
 typedef enum Fate {
@@ -67,7 +68,7 @@ typedef struct Call {
 typedef enum InputKind {
         INPUT_RESULT,
         INPUT_ANSWER,
-        INPUT_DEAD, /* a record to set aside */
+        INPUT_DEAD,   /* a record to set aside */
         INPUT_LETTER, /* a dead letter is in its topic now, or will never be */
         INPUT_ACT,
         INPUT_CALL,
@@ -122,7 +123,7 @@ struct Batch {
         DeadLetterRow *letters; /* to be written to the topic */
         size_t letter_count;
         WallTime wake_at; /* when something is due next */
-        bool has_more; /* more was due than one turn takes: come again at once */
+        bool has_more;    /* more was due than one turn takes: come again at once */
         TurnFigures figures;
         Span commit_took;
         MonoTime submitted_at;

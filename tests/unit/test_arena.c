@@ -85,6 +85,21 @@ static void reset_keeps_the_first_block_only(void **state UNUSED)
         assert_int_equal(arena_bytes(arena), empty);
 }
 
+static void going_back_gives_back_what_was_taken_since(void **state UNUSED)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(256);
+        Text kept = arena_text(arena, TEXT("kept"));
+        ArenaMark mark = arena_mark(arena);
+        size_t before = arena_bytes(arena);
+        char *first = arena_alloc(arena, 16);
+        for (int i = 0; i < 100; i++)
+                (void)arena_alloc(arena, 1000);
+        arena_rewind(arena, mark);
+        assert_int_equal(arena_bytes(arena), before);
+        assert_ptr_equal(arena_alloc(arena, 16), first);
+        assert_string_equal(kept.data, "kept");
+}
+
 static void freeing_nothing_is_nothing(void **state UNUSED)
 {
         assert_null(arena_free(NULL));
@@ -198,6 +213,7 @@ int main(void)
                 cmocka_unit_test(a_piece_larger_than_any_block_gets_one_of_its_own),
                 cmocka_unit_test(growing_needs_few_blocks_and_little_more_than_asked),
                 cmocka_unit_test(reset_keeps_the_first_block_only),
+                cmocka_unit_test(going_back_gives_back_what_was_taken_since),
                 cmocka_unit_test(freeing_nothing_is_nothing),
                 cmocka_unit_test(a_growing_array_keeps_its_items),
                 cmocka_unit_test(copied_texts_end_with_a_nul_that_does_not_count),

@@ -122,6 +122,32 @@ static void a_turn_that_failed_can_be_run_again(void **state)
         assert_int_equal(batch->figures.opened, 1);
 }
 
+static void a_turn_that_fails_for_days_takes_no_more_memory(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        Act act = { .kind = EVENT_ATTEMPT, .case_number = 1, .by = TEXT("ana"), .result = TEXT("voicemail") };
+        batch_answer(s, batch, TUESDAY);
+        batch_add(batch, INPUT_ACT)->act = &act;
+        batch_add(batch, INPUT_LETTER)->letter.row = 4711; /* is not there */
+        size_t of_answer = 0, of_batch = 0;
+        for (int i = 0; i < 1000; i++) {
+                turn_run(s->turn, batch);
+                assert_true(batch->error < 0);
+                if (i > 0)
+                        continue;
+                of_answer = arena_bytes(batch->inputs[0].answer.memory->arena);
+                of_batch = arena_bytes(batch->arena);
+        }
+        assert_int_equal(arena_bytes(batch->inputs[0].answer.memory->arena), of_answer);
+        assert_true(arena_bytes(batch->arena) < of_batch + 256 * 1024); /* the words that say why */
+        batch->input_count = 2;
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        assert_int_equal(batch->parcel_count, 1);
+        assert_true(act.is_done && act.after.attempts == 1);
+}
+
 /* The letter that it marks as published is not there: an error after everything else was decided. */
 static void what_was_said_in_a_turn_that_failed_is_said_again(void **state)
 {
@@ -294,6 +320,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 CLAIM(a_turn_that_failed_can_be_run_again),
+                CLAIM(a_turn_that_fails_for_days_takes_no_more_memory),
                 CLAIM(what_was_said_in_a_turn_that_failed_is_said_again),
                 CLAIM(a_full_outbox_does_not_spin),
                 CLAIM(what_finds_no_room_comes_later_each_once),
