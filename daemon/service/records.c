@@ -322,15 +322,17 @@ static void record_judge(Service *s, const Record *record)
 {
         Answer answer;
         const char *reason;
-        Judged judged = judge_record(s->judge, s->config, record->source, &record->place, record->value,
-                                     record_header(record, "traceparent"), s->now, &answer, &reason);
+        Judged judged = judge_record(s->judge, s->config, record->source, &record->place, record->value, s->now,
+                                     &answer, &reason);
         size_t index = (size_t)(record->source - s->config->sources);
         if (index < SOURCES_MAX)
                 s->outcomes[index].judged[judged]++;
-        if (judged == JUDGED_FLAGGED)
+        if (judged == JUDGED_FLAGGED) {
+                answer_trace(&answer, record_header(record, "traceparent"));
                 batch_add(s->gather, INPUT_ANSWER)->answer = answer;
-        else if (judged == JUDGED_DEAD)
+        } else if (judged == JUDGED_DEAD) {
                 dead_add(s, record, reason);
+        }
 }
 
 static void on_record(void *userdata, const Record *record)

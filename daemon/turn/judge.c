@@ -54,8 +54,8 @@ static const char *record_read(Judge *judge, const Config *config, const Source 
         }
 }
 
-static void answer_keep(Judge *judge, const Config *config, const Verdict *verdict, Response *r, Text traceparent,
-                        WallTime now, Answer *ret)
+static void answer_keep(Judge *judge, const Config *config, const Verdict *verdict, Response *r, WallTime now,
+                        Answer *ret)
 {
         ParcelArena *memory = parcel_arena_new(ANSWER_BYTES);
         Arena *arena = memory->arena;
@@ -64,7 +64,6 @@ static void answer_keep(Judge *judge, const Config *config, const Verdict *verdi
         rules_write_trail(&config->rules, verdict, r, judge->scratch, &w);
         Response *kept = arena_new_of(arena, Response);
         *kept = *r;
-        kept->traceparent = arena_text(arena, traceparent);
         response_keep(kept, arena);
         *ret = (Answer){
                 .memory = memory,
@@ -76,8 +75,14 @@ static void answer_keep(Judge *judge, const Config *config, const Verdict *verdi
         };
 }
 
+void answer_trace(Answer *answer, Text traceparent)
+{
+        answer->response->traceparent = arena_text(answer->memory->arena, traceparent);
+        answer->end = arena_mark(answer->memory->arena);
+}
+
 Judged judge_record(Judge *judge, const Config *config, const Source *source, const Place *place, Text value,
-                    Text traceparent, WallTime now, Answer *ret_answer, const char **ret_reason)
+                    WallTime now, Answer *ret_answer, const char **ret_reason)
 {
         Response response;
         Verdict verdict;
@@ -88,7 +93,7 @@ Judged judge_record(Judge *judge, const Config *config, const Source *source, co
         rules_judge(&config->rules, &response, judge->scratch, &verdict);
         switch (verdict.kind) {
         case VERDICT_CALL:
-                answer_keep(judge, config, &verdict, &response, traceparent, now, ret_answer);
+                answer_keep(judge, config, &verdict, &response, now, ret_answer);
                 return JUDGED_FLAGGED;
         case VERDICT_UNJUDGEABLE:
                 return JUDGED_UNJUDGEABLE;

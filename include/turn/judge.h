@@ -22,7 +22,11 @@ DEFINE_CLEANUP(Judge, judge_free)
 /* value absent: a tombstone. On JUDGED_FLAGGED the answer has its own memory and needs neither the bytes nor the judge
  * any more. */
 Judged judge_record(Judge *judge, const Config *config, const Source *source, const Place *place, Text value,
-                    Text traceparent, WallTime now, Answer *ret_answer, const char **ret_reason);
+                    WallTime now, Answer *ret_answer, const char **ret_reason);
+
+/* Puts the record's trace context with a flagged answer, before it is given to a turn. Apart from judging, because to
+ * look into the headers of every record costs nearly as much as to judge it. */
+void answer_trace(Answer *answer, Text traceparent);
 
 /* For `map test`: what would be read from this message, field by field, and the verdict, as JSON. */
 void judge_explain(Judge *judge, const Config *config, const Source *source, const Place *place, Text value, WallTime now,

@@ -178,8 +178,8 @@ static void record_deliver(World *w, const Record *record)
         Place place = { .topic = topic->name, .offset = topic->next_offset, .record_time = record->record_time };
         Answer answer = { 0 };
         const char *reason = NULL;
-        Judged judged = judge_record(w->judge, w->config, record->source, &place, record->value, TEXT_NONE, w->now,
-                                     &answer, &reason);
+        Judged judged =
+                judge_record(w->judge, w->config, record->source, &place, record->value, w->now, &answer, &reason);
         judged_add(w, batch, judged, answer, reason, record, &place);
         move_add(batch, topic, record->record_time);
         topic->next_offset++;

@@ -68,7 +68,7 @@ static void batch_answer(Scene *s, Batch *batch, WallTime submitted)
         Answer answer;
         const char *reason;
         assert_int_equal(judge_record(s->judge, s->config, config_source(s->config, TEXT("relationship")), &place, json,
-                                      TEXT_NONE, batch->now, &answer, &reason),
+                                      batch->now, &answer, &reason),
                          JUDGED_FLAGGED);
         batch_add(batch, INPUT_ANSWER)->answer = answer;
 }
@@ -164,6 +164,22 @@ static void what_was_said_in_a_turn_that_failed_is_said_again(void **state)
         assert_int_equal(count_of(batch, MESSAGE_TOO_OLD), 2); /* joe and ben of the desk */
         assert_int_equal(batch->parcels->c->number, 1);
         assert_int_equal(batch->parcels->delivery, 1);
+}
+
+static void the_trace_of_a_record_goes_with_its_messages_also_when_the_turn_failed_first(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        char trace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        batch_answer(s, batch, TUESDAY);
+        answer_trace(&batch->inputs[0].answer, text_from(trace));
+        memset(trace, 'x', sizeof(trace) - 1); /* the record is gone by then */
+        batch_spoil(batch);
+        turn_run(s->turn, batch);
+        batch->move_count = 0;
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->parcel_count, 1);
+        assert_true(text_is(batch->parcels->traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
 }
 
 /* ---- room ------------------------------------------------------------------------------------------------------- */
@@ -322,6 +338,7 @@ int main(void)
                 CLAIM(a_turn_that_failed_can_be_run_again),
                 CLAIM(a_turn_that_fails_for_days_takes_no_more_memory),
                 CLAIM(what_was_said_in_a_turn_that_failed_is_said_again),
+                CLAIM(the_trace_of_a_record_goes_with_its_messages_also_when_the_turn_failed_first),
                 CLAIM(a_full_outbox_does_not_spin),
                 CLAIM(what_finds_no_room_comes_later_each_once),
                 CLAIM(more_cases_than_one_turn_takes_are_taken_by_the_next),
