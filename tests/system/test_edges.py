@@ -57,7 +57,7 @@ def many_cases(env, count=400, changes=None):
         answer["answers"] = {"nps": 1, "reason": "Nobody called back"}
     produced = kafka.produce(topic, made)
     daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
-    settled(daemon, produced)
+    settled(daemon, produced, receivers)
     return kafka, topic, receivers, daemon
 
 
@@ -259,7 +259,7 @@ def test_a_stop_waits_for_what_is_under_way_and_starts_nothing_new(env: Env):
     assert time.monotonic() - started < 3, "it went on sending"
     receivers.http("/hook/*", {"status": 200})
     daemon.start()
-    settled(daemon, produced)
+    settled(daemon, produced, receivers)
     ids = [record["headers"]["webhook-id"] for record in receivers.records()]
     assert len(ids) == len(set(ids)) == 200, "an orderly stop repeats nothing"
     assert daemon.stop() == 0
