@@ -119,10 +119,12 @@ static void parcel_of_case(Work *w, Parcel *p, const Subject *s, const Case *c)
         memcpy(p->key, id.bytes, sizeof(p->key));
 }
 
-/* A message to operators has no case: its key is of the store's own numbers. */
+/* A message to operators has no case: its id follows from what is said and when, never from a row's number, which a
+ * restored backup would use again. */
 static void parcel_of_operator(Parcel *p)
 {
-        CaseId id = id_of_delivery((CaseId){ { 0 } }, p->epoch, p->rung, p->occurrence, p->recipient, p->channel->name);
+        CaseId said = id_of_case(p->due_at, p->note, p->recipient);
+        CaseId id = id_of_delivery(said, p->epoch, p->rung, 0, p->recipient, p->channel->name);
         memcpy(p->key, id.bytes, sizeof(p->key));
 }
 
