@@ -375,8 +375,13 @@ ResponseFault response_read(const Source *source, const FieldTable *fields, cons
         ret->id = named ? id_read(ret, named) : place_id(place, arena);
         if (ret->id.len == 0)
                 return RESPONSE_NO_ID;
-        ret->submitted_note = submitted_read(ret, &ret->submitted);
+        ret->submitted = WALL_NONE;
         return RESPONSE_READABLE;
+}
+
+void response_date(Response *r)
+{
+        r->submitted_note = submitted_read(r, &r->submitted);
 }
 
 static void value_keep(Value *value, Arena *arena)
@@ -393,6 +398,8 @@ static void value_keep(Value *value, Arena *arena)
 
 void response_keep(Response *r, Arena *arena)
 {
+        if (r->root)
+                response_date(r);
         for (size_t field = 0; field < r->fields->count; field++) {
                 (void)response_value(r, (FieldId)field);
                 value_keep(&r->values[field], arena);

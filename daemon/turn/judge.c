@@ -188,6 +188,7 @@ void judge_explain(Judge *judge, const Config *config, const Source *source, con
                 json_close(w, '}');
                 return;
         }
+        response_date(&r);
         json_field_text(w, "id", r.id);
         json_field_time(w, "submitted_at", r.submitted);
         json_field_text(w, "submitted", text_from(submitted_note_text(r.submitted_note)));

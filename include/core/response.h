@@ -74,7 +74,7 @@ typedef struct Response {
         const FieldTable *fields;
         Place place;
         Text id; /* present; without one in the source: "topic/partition/offset" */
-        WallTime submitted;
+        WallTime submitted; /* WALL_NONE until response_date() or response_keep() */
         SubmittedNote submitted_note;
         Text traceparent;
         Arena *arena;          /* for what reading makes: copies of numbers, lists */
@@ -95,9 +95,12 @@ typedef enum ResponseFault {
 
 const char *response_fault_text(ResponseFault fault); /* "not a JSON object", ... */
 
-/* Starts reading: id and time at once, the fields when they are asked for. */
+/* Starts reading: the id at once, fields and time when they are asked for. */
 ResponseFault response_read(const Source *source, const FieldTable *fields, const JsonValue *root, const Place *place,
                             Arena *arena, Response *ret);
+
+/* Reads when it was submitted: of no use for a satisfied answer. Not once it is kept. */
+void response_date(Response *r);
 
 /* The field's value; read at the first call. Texts are trimmed of white space; an empty text is unknown. */
 const Value *response_value(Response *r, FieldId field);
@@ -109,7 +112,7 @@ Text response_text(Response *r, FieldId field);
  * is unknown or neither. */
 const Text *response_folded(Response *r, FieldId field, size_t *ret_count);
 
-/* Reads every mapped field and copies all texts into the arena, so that the document may go. */
+/* Reads the time and every mapped field, and copies all texts into the arena, so that the document may go. */
 void response_keep(Response *r, Arena *arena);
 
 /* The mapped fields as one JSON object (unknown ones left out), and back. Back sets what reading needs (fields, arena,

@@ -146,6 +146,7 @@ static inline Response *survey_read(const Survey *s, const char *json)
         Response *r = arena_new_of(arena, Response);
         Place place = place_of_record();
         assert_int_equal(response_read(&s->source, &s->fields, json_of(json), &place, arena, r), RESPONSE_READABLE);
+        response_date(r);
         return r;
 }
 

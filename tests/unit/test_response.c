@@ -437,7 +437,10 @@ static void what_is_kept_needs_the_message_no_more(void **state UNUSED)
         assert_true(text_equal(response_folded(&r, FIELD_COMMENT, &count)[0], TEXT("schön \"laut\"\0")));
         assert_text(written(value_of(s, &r, "csat")), "unknown: off its scale");
         assert_text(written(response_value(&r, FIELD_CES)), "unknown: not among the fields of its source");
+        assert_int_equal(r.submitted_note, SUBMITTED_GIVEN);
+        WallTime submitted = r.submitted;
         response_keep(&r, kept); /* once more does no harm */
+        assert_true(r.submitted_note == SUBMITTED_GIVEN && r.submitted.us == submitted.us);
         assert_text(fields_of(&r), WHOLE_FIELDS);
         arena_free(kept);
 }
