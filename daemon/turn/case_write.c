@@ -27,11 +27,7 @@ static void figures_count(Work *w, const Effect *effect)
 
 static bool delivery_is_out(void *userdata, int64_t row)
 {
-        const Work *w = userdata;
-        for (size_t i = 0; i < w->sent_count; i++)
-                if (w->sent[i] == row)
-                        return true;
-        return number_set_has(&w->turn->out, row);
+        return work_is_out(userdata, row);
 }
 
 static int effects_apply(Work *w, Subject *s, const CaseOutcome *outcome)

@@ -495,7 +495,7 @@ typedef struct Fetch {
         bool is_full;
 } Fetch;
 
-static bool is_out(const Work *w, int64_t row)
+bool work_is_out(const Work *w, int64_t row)
 {
         for (size_t i = 0; i < w->sent_count; i++)
                 if (w->sent[i] == row)
@@ -506,7 +506,7 @@ static bool is_out(const Work *w, int64_t row)
 static int fetch_visit(void *userdata, const DeliveryRow *row)
 {
         Fetch *f = userdata;
-        if (is_out(f->w, row->row))
+        if (work_is_out(f->w, row->row))
                 return 0;
         if (f->count == f->wanted) {
                 f->is_full = true;

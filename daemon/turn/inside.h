@@ -83,6 +83,8 @@ int work_act(Work *w, Act *act) MUST_CHECK;
 /* delivery.c */
 int work_result(Work *w, Result *result) MUST_CHECK;
 int work_fetch(Work *w) MUST_CHECK;
+/* Is this delivery with the loop, or on its way there with this turn? */
+bool work_is_out(const Work *w, int64_t row);
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */
 int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect) MUST_CHECK;
 /* Are there places for so many parcels that it pays to look for more of them in the store? */
