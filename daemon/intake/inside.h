@@ -78,6 +78,8 @@ struct Intake {
         Topic *last_topic;   /* of the last record */
         bool is_blocked;     /* has_room() said no */
         bool has_handed_out; /* records since ops->drained */
+        size_t queue_peak;   /* records that waited, at most since the fetcher was woken */
+        MonoTime woken_at;
 
         /* Of the connection */
         bool has_met; /* some broker's metadata has come */

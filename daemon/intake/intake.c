@@ -12,6 +12,8 @@ enum {
         HURRY_US = 5000,           /* until all topics are known: the first record need not wait for a tick */
         HURRIES_MAX = 200,         /* then for a second it was in vain */
         TICK_ACCURACY_US = 1000,   /* the loop's own would be a quarter of a second */
+        CROWD_RECORDS = 100,       /* fewer in the queue are no backlog */
+        WAKE_US = 5000,            /* at most so often */
 };
 
 MonoTime intake_now(const Intake *intake)
@@ -130,8 +132,29 @@ static void records_end(Intake *intake)
         intake->ops->drained(intake->userdata);
 }
 
+/* When its queue is full, the client's fetcher looks for room once a second only, unless something else wakes it: a
+ * request to the broker does. Hence one whose answer nobody waits for, each time half of what waited is gone. So the
+ * queue may be short, and its records are still in the processor's cache when they are judged. */
+static void fetcher_wake(Intake *intake)
+{
+        const struct rd_kafka_metadata *ignored;
+        size_t waiting = rd_kafka_queue_length(intake->records);
+        MonoTime now = intake_now(intake);
+        if (waiting > intake->queue_peak)
+                intake->queue_peak = waiting;
+        if (intake->queue_peak < CROWD_RECORDS || waiting > intake->queue_peak / 2 ||
+            mono_since(now, intake->woken_at).us < WAKE_US)
+                return;
+        intake->queue_peak = waiting;
+        intake->woken_at = now;
+        if (rd_kafka_metadata(intake->consumer, 0, intake->topics->native, &ignored, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+                rd_kafka_metadata_destroy(ignored);
+}
+
 static void records_drain(Intake *intake)
 {
+        if (intake->topics)
+                fetcher_wake(intake);
         for (int i = 0; i < RECORDS_PER_TURN; i++) {
                 intake->is_blocked = !intake->ops->has_room(intake->userdata);
                 if (intake->is_blocked)
