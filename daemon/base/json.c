@@ -108,20 +108,43 @@ static bool many_keys_repeat(const yyjson_val *object, size_t count)
         return repeats;
 }
 
+static size_t key_len(const yyjson_val *key)
+{
+        return key->tag >> YYJSON_TAG_BIT;
+}
+
+/* One of 64 bits, by the length and three of the bytes. An empty key has its closing NUL. */
+static uint64_t key_mark(const yyjson_val *key)
+{
+        size_t len = key_len(key);
+        const unsigned char *bytes = (const unsigned char *)key->uni.str;
+        return UINT64_C(1) << ((len * 11 + bytes[0] * 7 + bytes[len / 2] * 5 + bytes[len - (len > 0)]) & 63);
+}
+
+/* Is the last of these keys one of the <count> before it? */
+static bool key_is_among(const yyjson_val *const *keys, size_t count)
+{
+        const yyjson_val *last = keys[count];
+        for (size_t i = 0; i < count; i++)
+                if (key_len(keys[i]) == key_len(last) && memcmp(keys[i]->uni.str, last->uni.str, key_len(last)) == 0)
+                        return true;
+        return false;
+}
+
 static bool keys_repeat(const yyjson_val *object)
 {
         size_t count = yyjson_obj_size(lent_native(object));
         if (count > PAIRWISE_KEYS_MAX)
                 return many_keys_repeat(object, count);
         const yyjson_val *keys[PAIRWISE_KEYS_MAX];
+        uint64_t seen = 0; /* marks of the keys so far: a key whose mark is new is new */
         yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(object));
         for (size_t i = 0; i < count; i++) {
                 keys[i] = yyjson_obj_iter_next(&it);
-                size_t len = unsafe_yyjson_get_len((void *)(uintptr_t)keys[i]);
-                for (size_t j = 0; j < i; j++)
-                        if (keys[j]->tag >> YYJSON_TAG_BIT == len && keys[j]->uni.str[0] == keys[i]->uni.str[0] &&
-                            memcmp(keys[j]->uni.str, keys[i]->uni.str, len) == 0)
-                                return true;
+                uint64_t mark = key_mark(keys[i]);
+                if ((seen & mark) != 0 && key_is_among(keys, i))
+                        return true;
+                seen |= mark;
         }
         return false;
 }
