@@ -198,13 +198,12 @@ static int connect_file(Opening *o)
 
 static int migrate_one(Opening *o, int version)
 {
-        Text sql = arena_textf(o->arena,
-                               "BEGIN IMMEDIATE; %s PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
-                               schema_migrations[version - 1], version, APPLICATION_ID);
-        int r = run_sql(o, sql.data);
-        if (r < 0 && !sqlite3_get_autocommit(o->store->db))
-                (void)sqlite3_exec(o->store->db, "ROLLBACK", NULL, NULL, NULL);
-        return r;
+        int r = run_sql(o, schema_migrations[version - 1]);
+        if (r < 0)
+                return r;
+        return run_sql(o, arena_textf(o->arena, "PRAGMA user_version = %d; PRAGMA application_id = %d", version,
+                                      APPLICATION_ID)
+                                  .data);
 }
 
 static int schema_check(Opening *o, int64_t *ret_version)
@@ -251,22 +250,29 @@ static int views_refresh(Opening *o)
                 Text sql = schema_view_sql(i, o->arena);
                 int r = view_is_current(o, name, sql);
                 if (r == 0)
-                        r = run_sql(o, arena_textf(o->arena, "BEGIN IMMEDIATE; DROP VIEW IF EXISTS %s; %s; COMMIT",
-                                                   name, sql.data)
-                                               .data);
+                        r = run_sql(o, arena_textf(o->arena, "DROP VIEW IF EXISTS %s; %s", name, sql.data).data);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
+/* All or nothing: a store whose upgrade failed is as it was, and the program that wrote it can go on with it. */
 static int schema_refresh(Opening *o)
 {
-        int64_t version;
-        int r = schema_check(o, &version);
+        int64_t version = 0;
+        int r = run_sql(o, "BEGIN IMMEDIATE");
+        if (r >= 0)
+                r = schema_check(o, &version);
         for (int next = (int)version + 1; r >= 0 && next <= schema_version; next++)
                 r = migrate_one(o, next);
-        return r < 0 ? r : views_refresh(o);
+        if (r >= 0)
+                r = views_refresh(o);
+        if (r >= 0)
+                r = run_sql(o, "COMMIT");
+        if (r < 0 && !sqlite3_get_autocommit(o->store->db))
+                (void)sqlite3_exec(o->store->db, "ROLLBACK", NULL, NULL, NULL);
+        return r;
 }
 
 /* ---- open and close --------------------------------------------------------------------------------------------- */

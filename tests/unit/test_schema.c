@@ -69,7 +69,7 @@ static void a_newer_schema_is_refused_and_left_alone(void **state UNUSED)
         assert_says(message, path);
         assert_says(message, "version 99");
         assert_says(message, "Install the newer closedloopd again");
-        write_directly("PRAGMA user_version = 1");
+        write_directly(arena_textf(arena, "PRAGMA user_version = %d", schema_version).data);
         assert_int_equal(open_at(path), 0);
 }
 
