@@ -94,11 +94,10 @@ void loader_check_scales(Loader *l, const Setting *when, const Expr *expr)
 
 /* ---- rules ------------------------------------------------------------------------------------------------------ */
 
-static RuleThen then_parse(Text text)
+static RuleThen then_read(const Setting *group)
 {
-        if (text_is(text, "thank"))
-                return THEN_THANK;
-        return text_is(text, "note") ? THEN_NOTE : THEN_CALL;
+        RuleThen then;
+        return rule_then_parse(setting_text(group, "then"), &then) ? then : THEN_CALL; /* else it was complained of */
 }
 
 static const Policy *rule_policy(Loader *l, const Setting *group)
@@ -126,7 +125,7 @@ static void rule_read(Loader *l, const Setting *group, Rule *ret)
                 .name = setting_text(group, "name"),
                 .when_text = when ? when->text : TEXT_NONE,
                 .when = when ? loader_expression(l, when) : NULL,
-                .then = then_parse(setting_text(group, "then")),
+                .then = then_read(group),
                 .severity = SEVERITY_NORMAL,
                 .overrides = setting_flag(group, "overrides"),
         };

@@ -5,22 +5,6 @@
 /* ---- fields ----------------------------------------------------------------------------------------------------- */
 
 /* What the rule language would not read as a field. */
-static bool field_name_is_good(Text name)
-{
-        static const char *const reserved[] = { "and",    "or",  "not", "in",   "contains", "matches",
-                                                "exists", "yes", "no",  "true", "false" };
-        for (size_t i = 0; i < COUNT_OF(reserved); i++)
-                if (text_is(name, reserved[i]))
-                        return false;
-        for (size_t i = 0; i < name.len; i++) {
-                char c = name.data[i];
-                bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-                if (!is_letter && (i == 0 || (c != '_' && (c < '0' || c > '9'))))
-                        return false;
-        }
-        return name.len > 0 && name.len <= NAME_BYTES_MAX;
-}
-
 /* One field's row in the table of all, made if it is new. */
 static bool field_number(Loader *l, const Setting *s, FieldType type, bool has_type, FieldId *ret)
 {
@@ -131,11 +115,11 @@ static bool place_read(Loader *l, const Setting *s, FieldPlace *ret)
         FieldPlace place = { 0 };
         FieldType type = FIELD_TYPE_TEXT;
         bool has_type = field_type_parse(setting_text(s->type == SETTING_GROUP ? s : NULL, "type"), &type);
-        if (!field_name_is_good(s->name)) {
+        if (!expr_is_field_name(s->name)) {
                 setting_error(l->report, s,
-                              "field %s cannot be named in a rule; a name has letters, digits and _, and is "
+                              "field %s cannot be named in a rule; a name has at most %d letters, digits and _, and is "
                               "no word of the rule language",
-                              quoted(l, s->name));
+                              quoted(l, s->name), FIELD_NAME_BYTES_MAX);
                 return false;
         }
         if (!field_number(l, s, type, has_type, &place.field))
