@@ -21,7 +21,7 @@ install: $(PROGRAMS) ## install programs, unit and a first configuration (DESTDI
 	install -m 0644 systemd/closedloop.sysusers $(DESTDIR)$(SYSUSERSDIR)/closedloop.conf
 	chmod 0644 $(DESTDIR)$(UNITDIR)/closedloopd.service
 	install -m 0644 systemd/closedloop.tmpfiles $(DESTDIR)$(TMPFILESDIR)/closedloop.conf
-	install -D -m 0644 -t $(DESTDIR)$(DOCDIR) README.md docs/configuration.md
+	install -D -m 0644 -t $(DESTDIR)$(DOCDIR) README.md docs/configuration.md docs/faults.md
 	install -d -m 0750 $(CONF_DIR)
 	install -d -m 0700 $(CONF_DIR)/credentials
 	@# What an administrator has changed or taken away is theirs: a configuration that is there is left alone.

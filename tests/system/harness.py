@@ -682,6 +682,27 @@ class Env:
         self.folder = folder
         self.shared_kafka = shared_kafka
         self.cleanup = ExitStack()
+        self.faults: list[dict] = []
+
+    def fault(self, fault: str, noticed: str, within: float, over: Union[float, str], logged: str, lost: str = "nothing",
+              log: Optional[str] = None) -> None:
+        """A row of docs/faults.md, called after the test has asserted what it says; it counts when the test passes.
+        fault:   "AREA: what goes wrong", such as "Kafka: wrong password"
+        noticed: what somebody sees, and where
+        within:  how soon, in seconds: the bound that the test asserted, never a measured time
+        over:    how soon all is well after the cause has gone, asserted likewise; or what somebody has to do
+        logged:  the words of the log, looked for in log (default: all *.log of the test's folder), or: nothing"""
+        area, colon, what = fault.partition(": ")
+        assert colon and what, f"\"{fault}\" names no area"
+        for text in (fault, noticed, lost, logged, str(over)):
+            assert text and text == " ".join(text.split()), f"\"{text}\" is no cell of a table"
+        said = self.logs() if log is None else log
+        assert logged == "nothing" or logged in said, f"the log does not say \"{logged}\":\n{said[-2000:]}"
+        self.faults.append({"area": area, "fault": what, "noticed": noticed, "within": f"{within:g} s",
+                            "over": over if isinstance(over, str) else f"{over:g} s", "lost": lost, "logged": logged})
+
+    def logs(self) -> str:
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.folder.glob("*.log")))
 
     def kafka(self, own: bool = False) -> Kafka:
         """The broker that all tests share; own: one that this test may stop, kill and fill."""

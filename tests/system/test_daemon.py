@@ -85,6 +85,8 @@ def test_fifty_kills_at_random_moments_lose_nothing_and_double_nothing(env: Env)
     assert count.stored_cases == count.expected_cases
     assert count.repeats <= 50 * 16 * 4, f"{count.repeats} repeats: more than were in flight"
     print(f"repeats with the same id: {count.repeats} in 50 kills")
+    env.fault("Process: killed at any moment, fifty times in a row", over=120, logged="ready", within=120,
+              noticed="at most what was in flight arrives again, with the same webhook-id")
 
 
 def hooks(env, receivers, **more):
@@ -108,6 +110,8 @@ def test_kafka_delivering_everything_twice_changes_nothing(env: Env):
                "each unhappy answer is known to be a repeat")
     count = check_books(env, daemon, produced, receivers)
     assert count.stored_cases == count.expected_cases
+    env.fault("Kafka: every record is delivered twice", noticed="nothing; the metric counts answers that were repeated",
+              within=120, over="nothing to do", logged="nothing")
 
 
 def test_a_broker_that_stops_and_comes_back_loses_nothing(env: Env):
@@ -125,6 +129,8 @@ def test_a_broker_that_stops_and_comes_back_loses_nothing(env: Env):
     settled(daemon, produced, receivers)
     assert daemon.get("/readyz")[0] == 200
     check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: the broker stops while answers are read", within=60, over=120, logged="Kafka: unreachable",
+              noticed="/readyz answers 503, closedloopctl status says that Kafka is unreachable")
 
 
 def later(made, suffix):
@@ -147,6 +153,8 @@ def test_a_broker_that_is_down_at_start_is_waited_for(env: Env):
     kafka.start()
     settled(daemon, produced, receivers)
     check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: the broker is down when the service starts", within=60, over=120, logged="Kafka: unreachable",
+              noticed="/readyz answers 503, closedloopctl status says that Kafka is unreachable; cases and acts work")
 
 
 HOSTILE = {
@@ -195,6 +203,9 @@ def test_hostile_records_are_set_aside_with_their_bytes_and_never_stop_a_partiti
     store = daemon.store_copy(env.folder / "copy.db")
     Books(produced).add_received(receivers.records(), env.secret()).add_store(store).add_dead_letters(store, dead).check()
     store.close()
+    env.fault("Kafka: records that are no answers: half, empty, nested too deep, too long, not UTF-8", within=120,
+              noticed="closedloopctl dead-letters lists each with its reason, the dead-letter topic has its bytes; "
+                      "the records behind it are read", over="nothing to do", logged="nothing")
 
 
 def test_odd_numbers_and_times_are_unknown_or_noted_not_dead(env: Env):
@@ -220,6 +231,8 @@ def test_odd_numbers_and_times_are_unknown_or_noted_not_dead(env: Env):
     assert ids == {identity for _, identity in odd}, ids
     assert daemon.ctl("status")["dead_letters"] == 0
     assert daemon.stop() == 0
+    env.fault("Kafka: answers with odd numbers, times and ids", within=60, over="nothing to do", logged="nothing",
+              noticed="the field is unknown, closedloopctl why says so; the metric counts what cannot be judged")
 
 
 def test_a_partition_that_is_added_is_found_and_read_from_its_beginning(env: Env):
@@ -234,6 +247,8 @@ def test_a_partition_that_is_added_is_found_and_read_from_its_beginning(env: Env
     assert {record.partition for record in produced} == {0, 1, 2}
     settled(daemon, produced, receivers)
     check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: partitions are added to the topic", noticed="nothing: they are read from their beginning", within=120,
+              over="nothing to do", logged="partition 2 for the first time")
 
 
 def test_latest_is_decided_once_and_kept_over_a_crash(env: Env):
@@ -261,6 +276,8 @@ def test_a_second_instance_on_the_same_store_is_refused_with_a_clear_message(env
     assert second.returncode == 75, second
     assert "another" in second.stderr and "closedloop.db" in second.stderr, second.stderr
     assert daemon.stop() == 0
+    env.fault("Process: a second instance is started on the same store", within=30, over="stop one of them",
+              noticed="the second ends with exit code 75, the first is not disturbed", logged="another", log=second.stderr)
 
 
 def test_a_stop_under_load_takes_less_than_five_seconds_and_loses_nothing(env: Env):
@@ -279,6 +296,8 @@ def test_a_stop_under_load_takes_less_than_five_seconds_and_loses_nothing(env: E
     settled(daemon, produced, receivers)
     count = check_books(env, daemon, produced, receivers)
     assert count.repeats == 0, "an orderly stop repeats nothing"
+    env.fault("Process: stopped in order under full load", noticed="nothing; it ends with exit code 0", within=5.5,
+              over=120, logged="stopping")
 
 
 def one_case(env, changes=None, **answer):
@@ -347,6 +366,9 @@ def test_a_reload_takes_a_good_configuration_and_refuses_a_bad_one_whole(env: En
     except CtlError as error:
         assert error.code == 78 and "version" in str(error), error
     assert daemon.stop() == 0
+    env.fault("Configuration: a reload of files with a mistake in them", over="mend the file and reload",
+              noticed="closedloopctl reload exits with 78 and says file, line and mistake; the old configuration goes on",
+              within=60, logged="the new configuration was refused, the old one goes on")
 
 
 def test_mail_and_slack_arrive_as_a_person_would_read_them(env: Env):
@@ -400,6 +422,9 @@ def test_a_channel_that_fails_for_good_falls_over_to_the_next_and_an_operator_is
     channels = {c["channel"]: c for c in daemon.ctl("status")["channels"]}
     assert not channels["hook-ana"]["works"] and channels["hook-ben"]["works"], channels
     assert daemon.stop() == 0
+    env.fault("Deliveries: a receiver refuses a message for good (400)", within=60, over="mend the channel, then reload",
+              noticed="the person's next channel is used at once, the operators are told, status says that the channel fails",
+              logged="over channel \"hook-ana\" failed")
 
 
 def test_a_receiver_that_fails_for_a_while_gets_the_same_message_again_with_the_same_id(env: Env):
@@ -415,6 +440,9 @@ def test_a_receiver_that_fails_for_a_while_gets_the_same_message_again_with_the_
     ids = {r["headers"]["webhook-id"] for r in receivers.records() if r["path"] == "/hook/ana"}
     assert len(ids) == 1 and len(list(receivers.records(path="/hook/ana"))) == 3
     check_books(env, daemon, produced, receivers)
+    env.fault("Deliveries: a receiver is busy (503), then cuts the connection after the message", within=90, over=90,
+              noticed="the message arrives late, what was cut arrives again with the same webhook-id",
+              logged="over channel \"hook-ana\" failed")
 
 
 def test_rungs_that_fell_due_while_the_service_was_down_are_done_once_and_say_how_late(env: Env):
@@ -433,6 +461,8 @@ def test_rungs_that_fell_due_while_the_service_was_down_are_done_once_and_say_ho
     assert sorted(m["type"] for m in rest) == ["case.escalated", "case.reminded"], rest
     assert all(m["data"]["rung"]["late_seconds"] >= 1 for m in rest), rest
     assert daemon.stop() == 0 and len(list(receivers.records())) == 3
+    env.fault("Process: down while steps of the ladder fall due", within=60, over="nothing to do", logged="ready",
+              noticed="each step is done once after the start, and says how late it is")
 
 
 def test_a_mapping_and_a_channel_can_be_tried_out(env: Env):

@@ -81,6 +81,8 @@ def test_a_peer_that_hangs_up_or_talks_on_while_its_answer_is_made_harms_nobody(
     assert ask_again(daemon, "case", 1, half=True)["data"]["case"]["number"] == 1, "who has said all may say so"
     eventually(lambda: daemon.ctl("case", 1)["case"]["attempts"] > 10, "what was asked for is done, whoever waits for it")
     assert daemon.stop() == 0, daemon.log_tail()
+    env.fault("Control socket: programs that hang up or talk on while they are answered", within=60, over="nothing to do",
+              noticed="nothing: what they asked for is done, others are answered", logged="nothing")
 
 
 def test_a_peer_that_does_not_read_its_answer_holds_up_nobody(env: Env):
@@ -100,6 +102,8 @@ def test_a_peer_that_does_not_read_its_answer_holds_up_nobody(env: Env):
             received += piece
         assert len(json.loads(received)["data"]) == 1500, "slowly, but all of it"
     assert daemon.stop() == 0, daemon.log_tail()
+    env.fault("Control socket: programs that do not read their answers", within=3, over="nothing to do", logged="nothing",
+              noticed="nothing: others are answered as fast as ever")
 
 
 def test_a_file_that_is_no_socket_is_never_removed(env: Env):
@@ -112,6 +116,8 @@ def test_a_file_that_is_no_socket_is_never_removed(env: Env):
                           check=False)
     assert done.returncode != 0 and "control socket" in done.stderr, done
     assert path.read_text(encoding="utf-8") == "id,name\n"
+    env.fault("Configuration: control.socket names a file that is something else", within=30, over="mend the setting",
+              noticed="the service does not start, the file is left as it is", logged="control socket", log=done.stderr)
 
 
 def test_a_socket_that_a_dead_daemon_has_left_is_replaced_and_only_its_group_may_use_it(env: Env):
@@ -123,6 +129,8 @@ def test_a_socket_that_a_dead_daemon_has_left_is_replaced_and_only_its_group_may
     assert daemon.ctl("status")["store"] == "ok"
     assert stat.S_IMODE(os.stat(daemon.socket).st_mode) & 0o007 == 0
     assert daemon.stop() == 0 and not os.path.exists(daemon.socket)
+    env.fault("Control socket: left behind by a process that was killed", noticed="nothing: it is replaced at the start",
+              within=60, over="nothing to do", logged="ready")
 
 
 class MockBroker:
@@ -150,6 +158,8 @@ def test_a_broker_that_cannot_say_where_a_topic_begins_is_asked_again(env: Env):
     daemon = env.daemon(env.config(broker.bootstrap, "surveys", env.receivers())).start()
     eventually(lambda: daemon.ctl("status")["answers_read"] == 20, "both partitions are read")
     assert daemon.stop() == 0, daemon.log_tail()
+    env.fault("Kafka: the broker cannot say where a partition begins or ends", within=60, over=60, logged="nothing",
+              noticed="its records are read later")
 
 
 class Manager:
@@ -226,6 +236,8 @@ def test_a_full_disk_repeats_nothing_keeps_the_watchdog_fed_and_goes_on_when_the
     eventually(disk.daemon.is_settled, "all is sent")
     assert len(list(disk.receivers.records())) == 41, "nothing twice"
     assert disk.daemon.stop() == 0, disk.daemon.log_tail()
+    env.fault("Store: the disk is full", within=60, over=60, logged="could not write to the store",
+              noticed="/readyz answers 503, closedloopctl status says so; reading pauses, and goes on by itself")
 
 
 def test_a_reload_that_is_asked_for_while_one_is_under_way_is_done_after_it(env: Env):
@@ -278,6 +290,8 @@ def test_what_only_a_restart_can_change_is_said_at_each_reload_until_then(env: E
     main.write_text(text, encoding="utf-8")
     assert "restart" not in (daemon.ctl("reload")["words"] or "")
     assert daemon.stop() == 0
+    env.fault("Configuration: a change that only a restart can bring about", within=60, over="restart the service",
+              noticed="each reload says so until then, the rest of the change counts", logged="a restart is needed")
 
 
 def test_load_reloads_acts_and_a_receiver_that_comes_and_goes_at_once(env: Env):
@@ -359,6 +373,8 @@ def test_a_dead_letter_that_no_topic_takes_is_kept_and_holds_up_no_other(env: En
     assert len(kafka.read(dead_topic)) == 195, "each once"
     assert "too large" in daemon.log.read_text(encoding="utf-8")
     assert daemon.stop() == 0
+    env.fault("Kafka: a dead letter is too large for the dead-letter topic", within=60, over="nothing to do",
+              noticed="it is kept in the store, dead-letters says so; the others are published", logged="too large")
 
 
 def test_dead_letters_wait_for_their_topic_and_then_go_out_without_being_asked_to(env: Env):
@@ -373,6 +389,8 @@ def test_dead_letters_wait_for_their_topic_and_then_go_out_without_being_asked_t
     eventually(lambda: {d["state"] for d in daemon.ctl("dead-letters", "--limit", 1000)} == {"published"}, "all are there", 120)
     assert len(kafka.read(dead_topic)) == 150, "each once"
     assert daemon.stop() == 0
+    env.fault("Kafka: the dead-letter topic does not exist", within=120, over=120, logged="could not write dead letters",
+              noticed="dead letters stay pending in the store and are published when the topic is there")
 
 
 def test_a_receiver_that_never_answers_holds_up_nobody_else(env: Env):
@@ -393,3 +411,5 @@ def test_a_receiver_that_never_answers_holds_up_nobody_else(env: Env):
     ids = {record["headers"]["webhook-id"] for record in receivers.records(path="/hook/ana") if record["answer"] == 200}
     assert len(ids) == 5000
     assert daemon.stop() == 0
+    env.fault("Deliveries: a receiver takes connections and never answers", within=40, over=120,
+              noticed="its messages are late, those of other channels are not", logged="over channel \"hook-ana\" failed")

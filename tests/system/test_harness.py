@@ -328,3 +328,18 @@ def test_daemon_is_started_asked_and_ended(env: Env) -> None:
     daemon.start()
     daemon.kill()
     eventually(lambda: not daemon.is_ready(), "it is gone")
+
+
+def test_a_fault_is_recorded_only_in_words_that_the_log_has(env: Env) -> None:
+    (env.folder / "x.log").write_text("could not write\n", encoding="utf-8")
+    env.fault("Store: the disk is full", noticed="it says so", within=5, over=60, logged="could not write")
+    assert env.faults == [{"area": "Store", "fault": "the disk is full", "noticed": "it says so", "within": "5 s",
+                           "over": "60 s", "lost": "nothing", "logged": "could not write"}]
+    for wrong in ({"logged": "all is well"}, {"fault": "no area"}, {"noticed": ""}, {"noticed": "two\nlines"}):
+        row = {"fault": "Store: x", "noticed": "y", "within": 1, "over": "z", "logged": "nothing"} | wrong
+        try:
+            env.fault(**row)
+        except AssertionError:
+            continue
+        raise RuntimeError(f"{wrong} was taken")
+    assert len(env.faults) == 1
