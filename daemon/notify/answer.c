@@ -96,7 +96,7 @@ static void timeout_detail(const Answer *a, const Channel *channel, SendResult *
 {
         long long seconds = (a->took.us + 500000) / 1000000;
         if (a->was_greeted)
-                detail_set(result, "no answer within %lld s", seconds);
+                detail_set(result, "no answer within %lld s%s", seconds, a->was_sent ? ": it may have arrived" : "");
         else
                 detail_set(result, "no connection within %lld s (timeout of channel \"" TEXT_F "\": %lld s)", seconds,
                            TEXT_ARG(channel->name), (long long)channel->timeout.us / 1000000);
@@ -118,6 +118,26 @@ static void connect_detail(Text reason, SendResult *result)
         char first = reason.len > 0 ? (char)tolower((unsigned char)reason.data[0]) : '?';
         Text rest = reason.len > 0 ? text_from_offset(reason, 1) : reason;
         detail_set(result, "could not connect: %c" TEXT_F, first, TEXT_ARG(rest));
+}
+
+static void no_tls_detail(const Answer *a, const Channel *channel, SendResult *result)
+{
+        if (a->status >= 400 && a->status < 500)
+                detail_set(result, "%d the mail server cannot do TLS at the moment", a->status);
+        else
+                detail_set(result,
+                           "the mail server offers no TLS, which channel \"" TEXT_F
+                           "\" requires; set tls = \"opportunistic\" if this is meant",
+                           TEXT_ARG(channel->name));
+}
+
+static void login_detail(const Answer *a, const Channel *channel, SendResult *result)
+{
+        if (a->status >= 400 && a->status < 500)
+                detail_set(result, "%d the mail server cannot check passwords at the moment", a->status);
+        else
+                detail_set(result, "%d authentication failed: check user and password of channel \"" TEXT_F "\"",
+                           a->status, TEXT_ARG(channel->name));
 }
 
 static void fault_detail(const Answer *a, const Channel *channel, Arena *arena, SendResult *result)
@@ -143,20 +163,17 @@ static void fault_detail(const Answer *a, const Channel *channel, Arena *arena, 
                 detail_set(result, "TLS failed: " TEXT_F, TEXT_ARG(reason));
                 break;
         case FAULT_NO_TLS:
-                detail_set(result,
-                           "the mail server offers no TLS, which channel \"" TEXT_F
-                           "\" requires; set tls = \"opportunistic\" if this is meant",
-                           TEXT_ARG(channel->name));
+                no_tls_detail(a, channel, result);
                 break;
         case FAULT_LOGIN:
-                detail_set(result, "%d authentication failed: check user and password of channel \"" TEXT_F "\"",
-                           a->status, TEXT_ARG(channel->name));
+                login_detail(a, channel, result);
                 break;
         case FAULT_TIMEOUT:
                 timeout_detail(a, channel, result);
                 break;
         case FAULT_LOST:
-                detail_set(result, "the connection was lost before there was an answer");
+                detail_set(result, "the connection was lost before there was an answer%s",
+                           a->was_sent ? ": it may have arrived" : "");
                 break;
         case FAULT_GARBAGE:
                 detail_set(result, "the answer is not " TEXT_F,
@@ -252,18 +269,45 @@ static bool is_about_us(const Answer *a)
         return a->status == 530 || a->status == 534 || a->status == 535 || a->status == 538 || !a->was_greeted;
 }
 
+/* RFC 3463: no such mailbox, no such host, no address, moved, a host that takes no mail: it will not come back. */
+static bool mailbox_is_gone(const Answer *a, Text line)
+{
+        static const char *const CODES[] = { "5.1.1 ", "5.1.2 ", "5.1.3 ", "5.1.6 ", "5.1.10 " };
+        if (a->status < 550 || a->status > 553 || line.len < 4)
+                return false;
+        for (size_t i = 0; i < COUNT_OF(CODES); i++)
+                if (text_starts(text_from_offset(line, 4), text_from(CODES[i])))
+                        return true;
+        return false;
+}
+
+static SendClass class_of_mail(const Answer *a, Text line)
+{
+        if (a->status >= 200 && a->status < 300)
+                return SEND_ACCEPTED;
+        if (a->status < 500)
+                return SEND_TEMPORARY;
+        return mailbox_is_gone(a, line) ? SEND_GONE : SEND_PERMANENT;
+}
+
+/* Who does not know us yet ("greylisting") asks us to come back later without saying when: it is minutes, not seconds.
+ * A password does not become right by being tried again, but accounts are locked for that. */
+static bool mail_can_wait(const Answer *a)
+{
+        bool is_later = a->status >= 450 && a->status <= 452 && a->fault == FAULT_NONE && a->was_greeted;
+        return is_later || a->fault == FAULT_LOGIN || (a->status >= 500 && is_about_us(a));
+}
+
 static void mail_judge(const Answer *a, const Channel *channel, Arena *arena, SendResult *result)
 {
         Text line = outside(arena, a->line);
-        if (a->status >= 200 && a->status < 300) {
-                result->class = SEND_ACCEPTED;
-        } else if (a->status >= 500 && is_about_us(a)) {
+        result->is_of_target = a->status == 421 || is_about_us(a);
+        result->class = class_of_mail(a, line);
+        if (a->status >= 500 && is_about_us(a)) {
                 result->class = SEND_TEMPORARY;
                 detail_set(result, TEXT_F "; check user, password and tls of channel \"" TEXT_F "\"", TEXT_ARG(line),
                            TEXT_ARG(channel->name));
                 return;
-        } else {
-                result->class = a->status >= 500 ? SEND_PERMANENT : SEND_TEMPORARY;
         }
         if (line.len > 0)
                 detail_set(result, TEXT_F, TEXT_ARG(line));
@@ -276,6 +320,10 @@ void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Ar
         *ret = (SendResult){ .code = answer->status, .took = answer->took };
         if (answer->retry_after.data)
                 (void)retry_after_parse(answer->retry_after, now, &ret->retry_after);
+        ret->is_unknown = answer->was_repeated || (answer->fault != FAULT_NONE && answer->was_sent);
+        ret->is_of_target = true;
+        if (channel->type == CHANNEL_EMAIL && mail_can_wait(answer))
+                ret->retry_after = MAIL_PAUSE;
         if (answer->fault != FAULT_NONE) {
                 ret->class = class_of_fault(answer->fault);
                 fault_detail(answer, channel, arena, ret);

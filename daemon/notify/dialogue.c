@@ -39,6 +39,12 @@ static void dialogue_go_on(Dialogue *d, DialogueState next, Text say)
         d->say = say;
 }
 
+static void dialogue_say_message(Dialogue *d)
+{
+        d->has_message = true;
+        dialogue_go_on(d, DIALOGUE_END, message_to_say(d));
+}
+
 /* A whole reply has come. */
 static void dialogue_step(Dialogue *d)
 {
@@ -51,7 +57,7 @@ static void dialogue_step(Dialogue *d)
         else if (d->state == DIALOGUE_RCPT)
                 dialogue_go_on(d, DIALOGUE_DATA, TEXT("DATA\r\n"));
         else if (d->state == DIALOGUE_DATA)
-                dialogue_go_on(d, DIALOGUE_END, message_to_say(d));
+                dialogue_say_message(d);
         else
                 dialogue_go_on(d, DIALOGUE_ACCEPTED, TEXT_NONE);
 }

@@ -20,6 +20,7 @@ struct Handle {
         void (*on_done)(Handle *handle, CURLcode code);
         bool allows_private_network;
         bool was_greeted; /* there is a connection; of a mail server: we are logged in */
+        int tries;        /* connections over which it was sent */
         char refused_address[ADDRESS_BYTES];
         char error[CURL_ERROR_SIZE];
 };

@@ -50,13 +50,26 @@ static size_t on_head(char *bytes, size_t one UNUSED, size_t count, void *userda
         return count;
 }
 
+/* The body goes out behind the headers. That it was handed to the system is all that can be known. */
+static bool post_was_sent(const Post *p)
+{
+        curl_off_t sent = 0;
+        return curl_easy_getinfo(p->handle.easy, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK &&
+               sent >= (curl_off_t)p->slot->exchange.request.body.len && p->handle.was_greeted;
+}
+
 /* A status that came whole counts, whatever became of the connection afterwards: to send once more what was taken over
  * would be worse than to do without the rest of the answer. */
 static void on_done(Handle *handle, CURLcode code)
 {
         Post *p = (Post *)(void *)handle;
         long status = 0;
-        Answer a = { .fault = handle_fault(handle, code), .was_greeted = handle->was_greeted };
+        Answer a = {
+                .fault = handle_fault(handle, code),
+                .was_greeted = handle->was_greeted,
+                .was_sent = post_was_sent(p),
+                .was_repeated = handle->tries > 1,
+        };
         if (a.fault != FAULT_NONE)
                 a.reason = handle_reason(handle, a.fault, code, p->slot->exchange.arena);
         if (p->has_status && curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&

@@ -81,7 +81,7 @@ static void session_finish(Session *s, Answer *a, bool is_usable)
 
 static void session_lose(Session *s, Fault fault)
 {
-        Answer a = { .fault = fault };
+        Answer a = { .fault = fault, .was_sent = s->dialogue.has_message && s->said >= s->dialogue.say.len };
         s->is_connected = false; /* nobody to say QUIT to */
         session_finish(s, &a, false);
 }

@@ -246,6 +246,7 @@ static int on_ready(void *userdata, char *address, char *own_address UNUSED, int
 {
         Handle *handle = userdata;
         handle->was_greeted = true;
+        handle->tries++;
         if (handle->allows_private_network || !address_text_is_private(address))
                 return CURL_PREREQFUNC_OK;
         (void)snprintf(handle->refused_address, sizeof(handle->refused_address), "%s", address);
@@ -354,6 +355,7 @@ void handle_aim(Handle *handle, const Request *request, Arena *arena)
                 SET(handle->easy, CURLOPT_CAINFO, chars(arena, channel->ca_file));
         handle->allows_private_network = request->allows_private_network;
         handle->was_greeted = false;
+        handle->tries = 0;
         handle->refused_address[0] = handle->error[0] = '\0';
 }
 

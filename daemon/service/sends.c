@@ -125,6 +125,8 @@ void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result)
         if (result->class != SEND_ACCEPTED)
                 failure_log(parcel, result);
         metrics_add(s->metrics, METRIC_DELIVERIES, parcel->channel->name, text_from(send_class_text(result->class)), 1);
+        if (result->is_unknown)
+                metrics_add(s->metrics, METRIC_POSSIBLE_REPEATS, parcel->channel->name, TEXT_NONE, 1);
         metrics_observe(s->metrics, METRIC_DELIVERY_SECONDS, parcel->channel->name, (double)result->took.us / 1e6);
         const ChannelHealth *h = health_note(s, parcel, result);
         result_add(s, parcel, fate_of(result->class), result);

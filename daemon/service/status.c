@@ -116,6 +116,8 @@ static void gauges_set(Service *s)
         metrics_set(s->metrics, METRIC_OUTBOX_OLDEST, TEXT_NONE, TEXT_NONE, s->has_counts ? oldest : 0);
         metrics_forget(s->metrics, METRIC_OUTBOX_MESSAGES);
         outbox_channels(s->outbox, lane_set, s);
+        for (const ChannelHealth *h = s->channels; h; h = h->next)
+                metrics_set(s->metrics, METRIC_CHANNEL_UP, text_from(h->name), TEXT_NONE, h->failures == 0);
         metrics_forget(s->metrics, METRIC_CONSUMER_LAG);
         intake_partitions(s->intake, lag_set, s);
         metrics_set(s->metrics, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, s->reload_failed ? 0 : 1);

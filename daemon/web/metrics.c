@@ -54,6 +54,11 @@ static const MetricRow TABLE[METRIC_MAX] = {
                                    "How long after its time a rung was decided." },
         [METRIC_DELIVERIES] = { "deliveries_total", METRIC_COUNTER, "channel", "result", NULL,
                                 "Attempts to deliver a message, by channel and result." },
+        [METRIC_POSSIBLE_REPEATS] = { "possible_repeats_total", METRIC_COUNTER, "channel", NULL, NULL,
+                                      "Messages that may have arrived although the answer was lost: sent again with "
+                                      "the same id." },
+        [METRIC_CHANNEL_UP] = { "channel_up", METRIC_GAUGE, "channel", NULL, NULL,
+                                "1 if the channel's target works, else 0." },
         [METRIC_DELIVERY_SECONDS] = { "delivery_seconds", METRIC_HISTOGRAM, "channel", NULL, DELIVERY,
                                       "Time from handing a message to its transport to the receiver's answer." },
         [METRIC_OUTBOX_MESSAGES] = { "outbox_messages", METRIC_GAUGE, "channel", NULL, NULL,

@@ -9,6 +9,8 @@
 
 /* How long a receiver may put us off. */
 #define RETRY_AFTER_MAX SPAN_HOUR
+/* How long a mail server is left alone that says "later", or does not take our password. */
+#define MAIL_PAUSE ((Span){ INT64_C(300) * 1000000 })
 
 /* By the channel's type. The arena is scratch. */
 void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Arena *arena, SendResult *ret);

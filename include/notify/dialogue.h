@@ -30,8 +30,9 @@ typedef struct Dialogue {
         Text from, to, message;
         Arena *arena;
         Text say;
-        int status;     /* of the last reply; 0: none yet */
-        bool has_begun; /* something was taken */
+        int status;       /* of the last reply; 0: none yet */
+        bool has_begun;   /* something was taken */
+        bool has_message; /* the message was to be said: what comes next decides */
         size_t heard_bytes;
         size_t line_bytes; /* of the line that is coming in, or of the last one */
         bool is_line_whole;

@@ -29,6 +29,8 @@ typedef struct SendResult {
         int code;         /* HTTP or SMTP status; 0: none came */
         Span retry_after; /* what the receiver asks for; 0: nothing */
         Span took;
+        bool is_unknown; /* it may have arrived without our hearing of it: whatever is sent next is a possible repeat */
+        bool is_of_target; /* the target does not work, whatever it is sent; else it is about this message */
         char detail[SEND_DETAIL_BYTES]; /* one line for people: no secret, no URL query, no customer's text */
 } SendResult;
 

@@ -54,12 +54,14 @@ typedef enum Fault {
 } Fault;
 
 typedef struct Answer {
-        Fault fault;      /* FAULT_NONE: there is a status */
-        int status;       /* of HTTP, or of the mail server's last reply; 0: none */
-        bool was_greeted; /* of a mail: the server knew us before it refused something */
-        Text body;        /* its first bytes */
-        Text line;        /* the mail server's last line, as it came */
-        Text retry_after; /* as it came; absent: none */
+        Fault fault;       /* FAULT_NONE: there is a status */
+        int status;        /* of HTTP, or of the mail server's last reply; 0: none */
+        bool was_greeted;  /* of a mail: the server knew us before it refused something */
+        bool was_sent;     /* all of it went out: with a fault, nobody knows whether it has arrived */
+        bool was_repeated; /* sent again at once, over a new connection: the old one had ended without an answer */
+        Text body;         /* its first bytes */
+        Text line;         /* the mail server's last line, as it came */
+        Text retry_after;  /* as it came; absent: none */
         Text reason;
         Span took;
 } Answer;

@@ -7,23 +7,25 @@
 #include "base/buffer.h"
 
 typedef enum MetricId {
-        METRIC_RESPONSES, /* {source,outcome} */
-        METRIC_CASES_OPENED, /* {rule} */
-        METRIC_CASES, /* {state} gauge */
-        METRIC_CASES_OVERDUE, /* gauge */
-        METRIC_FIRST_CONTACT, /* histogram 1 h .. 72 h */
-        METRIC_RUNGS, /* {message} */
-        METRIC_RUNG_LATENESS, /* histogram */
-        METRIC_DELIVERIES, /* {channel,result} */
+        METRIC_RESPONSES,        /* {source,outcome} */
+        METRIC_CASES_OPENED,     /* {rule} */
+        METRIC_CASES,            /* {state} gauge */
+        METRIC_CASES_OVERDUE,    /* gauge */
+        METRIC_FIRST_CONTACT,    /* histogram 1 h .. 72 h */
+        METRIC_RUNGS,            /* {message} */
+        METRIC_RUNG_LATENESS,    /* histogram */
+        METRIC_DELIVERIES,       /* {channel,result} */
+        METRIC_POSSIBLE_REPEATS, /* {channel} */
+        METRIC_CHANNEL_UP,       /* {channel} gauge: 1 when the last send went well */
         METRIC_DELIVERY_SECONDS, /* {channel} histogram */
-        METRIC_OUTBOX_MESSAGES, /* {channel} gauge */
-        METRIC_OUTBOX_OLDEST, /* gauge, seconds */
-        METRIC_CONSUMER_LAG, /* {topic,partition} gauge */
+        METRIC_OUTBOX_MESSAGES,  /* {channel} gauge */
+        METRIC_OUTBOX_OLDEST,    /* gauge, seconds */
+        METRIC_CONSUMER_LAG,     /* {topic,partition} gauge */
         METRIC_OFFSET_CONFLICTS,
-        METRIC_STORE_COMMIT, /* histogram */
+        METRIC_STORE_COMMIT,      /* histogram */
         METRIC_RELOAD_SUCCESSFUL, /* gauge */
-        METRIC_BUILD_INFO, /* {version} gauge, 1 */
-        METRIC_KAFKA_UP, /* gauge: 1 when health is ok */
+        METRIC_BUILD_INFO,        /* {version} gauge, 1 */
+        METRIC_KAFKA_UP,          /* gauge: 1 when health is ok */
         METRIC_MAX,
 } MetricId;
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "notify/answer.h"
 #include "parcel_sample.h"
@@ -107,6 +108,78 @@ static void every_fault_has_a_class_and_a_line_without_the_url(void **state UNUS
         }
 }
 
+/* A mail server's reply, in the words of real ones. */
+static void each_reply_of_a_mail_server_says_when_to_come_back(void **state UNUSED)
+{
+        static const struct {
+                const char *line;
+                SendClass class;
+                bool is_of_target;
+                int seconds;
+        } rows[] = {
+                { "250 2.0.0 Ok: queued as 4711", SEND_ACCEPTED, false, 0 },
+                { "450 4.2.0 Greylisted, see http://postgrey.schweikert.ch/", SEND_TEMPORARY, false, 300 },
+                { "451 4.7.1 Greylisting in action, please come back later", SEND_TEMPORARY, false, 300 },
+                { "452 4.2.2 mailbox full", SEND_TEMPORARY, false, 300 },
+                { "452 4.3.1 Insufficient system storage", SEND_TEMPORARY, false, 300 },
+                { "421 4.7.0 Too many messages", SEND_TEMPORARY, true, 0 },
+                { "454 4.7.0 TLS not available due to local problem", SEND_TEMPORARY, false, 0 },
+                { "530 5.7.0 Must issue a STARTTLS command first", SEND_TEMPORARY, true, 300 },
+                { "535 5.7.8 Username and Password not accepted", SEND_TEMPORARY, true, 300 },
+                { "550 5.1.1 <nobody@example.com>: no such user", SEND_GONE, false, 0 },
+                { "550 5.1.10 the domain takes no mail (null MX)", SEND_GONE, false, 0 },
+                { "551 5.1.6 user has moved", SEND_GONE, false, 0 },
+                { "550 5.1.8 bad sender", SEND_PERMANENT, false, 0 },
+                { "550 5.7.1 not wanted here", SEND_PERMANENT, false, 0 },
+                { "550 no such user", SEND_PERMANENT, false, 0 },
+                { "552 5.2.2 mailbox full", SEND_PERMANENT, false, 0 },
+                { "552 5.3.4 message too big", SEND_PERMANENT, false, 0 },
+                { "554 5.7.1 looks like spam", SEND_PERMANENT, false, 0 },
+                { "554 5.1.1 not at this stage", SEND_PERMANENT, false, 0 },
+        };
+        for (size_t i = 0; i < COUNT_OF(rows); i++) {
+                Answer answer = { .was_greeted = true, .line = text_from(rows[i].line) };
+                answer.status = atoi(rows[i].line);
+                SendResult result = judge(CHANNEL_EMAIL, &answer);
+                if (result.class != rows[i].class || result.is_unknown ||
+                    result.retry_after.us != rows[i].seconds * SPAN_SECOND.us ||
+                    (result.class == SEND_TEMPORARY && result.is_of_target != rows[i].is_of_target))
+                        fail_msg("%s: %s, %lld s", rows[i].line, send_class_text(result.class),
+                                 (long long)result.retry_after.us / 1000000);
+        }
+}
+
+static void a_password_is_not_tried_every_few_seconds(void **state UNUSED)
+{
+        Answer answer = { .fault = FAULT_LOGIN, .status = 535 };
+        SendResult result = judge(CHANNEL_EMAIL, &answer);
+        assert_int_equal(result.class, SEND_TEMPORARY);
+        assert_int_equal(result.retry_after.us, MAIL_PAUSE.us);
+        assert_true(result.is_of_target);
+        answer.status = 454;
+        result = judge(CHANNEL_EMAIL, &answer);
+        assert_string_equal(result.detail, "454 the mail server cannot check passwords at the moment");
+        answer = (Answer){ .fault = FAULT_NO_TLS, .status = 454 };
+        result = judge(CHANNEL_EMAIL, &answer);
+        assert_string_equal(result.detail, "454 the mail server cannot do TLS at the moment");
+        assert_int_equal(result.class, SEND_TEMPORARY);
+}
+
+static void what_was_sent_and_not_answered_may_have_arrived(void **state UNUSED)
+{
+        for (ChannelType type = CHANNEL_WEBHOOK; type <= CHANNEL_SLACK; type++) {
+                Answer answer = { .fault = FAULT_LOST, .was_greeted = true };
+                assert_false(judge(type, &answer).is_unknown);
+                answer.was_sent = true;
+                SendResult result = judge(type, &answer);
+                assert_true(result.is_unknown);
+                assert_int_equal(result.class, SEND_TEMPORARY);
+                assert_non_null(strstr(result.detail, "it may have arrived"));
+                answer = (Answer){ .status = 503, .was_greeted = true, .was_sent = true };
+                assert_false(judge(type, &answer).is_unknown);
+        }
+}
+
 static void slack_is_quoted_only_in_words_we_know(void **state UNUSED)
 {
         Answer answer = { .status = 404, .body = TEXT("no_service\n") };
@@ -151,10 +224,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
-                TEST(retry_after_is_read_in_all_its_forms),  TEST(what_is_no_retry_after_is_left_alone),
-                TEST(only_what_is_tried_again_has_to_wait),  TEST(every_fault_has_a_class_and_a_line_without_the_url),
-                TEST(slack_is_quoted_only_in_words_we_know), TEST(a_long_hostile_line_is_cut_and_stays_utf8),
+                TEST(retry_after_is_read_in_all_its_forms),
+                TEST(what_is_no_retry_after_is_left_alone),
+                TEST(only_what_is_tried_again_has_to_wait),
+                TEST(every_fault_has_a_class_and_a_line_without_the_url),
+                TEST(slack_is_quoted_only_in_words_we_know),
+                TEST(a_long_hostile_line_is_cut_and_stays_utf8),
                 TEST(a_code_without_a_line_is_still_told),
+                TEST(each_reply_of_a_mail_server_says_when_to_come_back),
+                TEST(a_password_is_not_tried_every_few_seconds),
+                TEST(what_was_sent_and_not_answered_may_have_arrived),
         };
         return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }
