@@ -12,7 +12,7 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE $(if $(SAN)
 LIB_CFLAGS = $(shell pkg-config --cflags $(LIBS))
 LIB_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lunistring -lm -lpthread
 CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) $(HARDENING) -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' \
-         -Iinclude $(LIB_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) -MMD -MP $(EXTRA_CFLAGS)
+         -Iinclude -I$(B) $(LIB_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 MAINS := daemon/main.c daemon/ctl/closedloopctl.c
@@ -27,6 +27,15 @@ all: $(PROGRAMS) ## build the daemon and its tool
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo '  CC   $@'; $(CC) $(CFLAGS) -c -o $@ $<
+
+# conf/templates as C: TEMPLATE_ALERT, TEMPLATE_ALERT_SHARED, ...
+TEMPLATES := $(sort $(wildcard conf/templates/*.mustache))
+$(B)/templates.h: $(TEMPLATES) Makefile
+	@mkdir -p $(@D)
+	@echo '  GEN  $@'; for file in $(TEMPLATES); do \
+	  echo "static const char TEMPLATE_$$(basename $$file .mustache | tr a-z.- A-Z__)[] ="; \
+	  sed 's/[\\"]/\\&/g; s/.*/        "&\\n"/' $$file; echo '        "";'; done > $@.new && mv $@.new $@
+$(B)/daemon/core/wording_default.o: $(B)/templates.h
 
 $(B)/libclosedloop.a: $(OBJECTS)
 	@rm -f $@

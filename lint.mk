@@ -3,7 +3,7 @@
 CLANG_FORMAT ?= $(or $(shell command -v clang-format-14),clang-format)
 FORMATTED := $(wildcard daemon/*.c daemon/*/*.c tests/*/*.c bench/*.c)
 ANALYZED := $(wildcard daemon/base/*.c daemon/core/*.c)
-LINT_FLAGS = -std=gnu11 -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' -Iinclude $(LIB_CFLAGS)
+LINT_FLAGS = -std=gnu11 -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' -Iinclude -I$(B) $(LIB_CFLAGS)
 
 LINT_STEPS := lint-text lint-format lint-cppcheck lint-analyzer lint-clang lint-unit lint-tidy
 
@@ -15,6 +15,7 @@ format: ## lay the .c files out
 	@tests/deps lint
 	$(CLANG_FORMAT) -i $(FORMATTED)
 
+$(LINT_STEPS): $(B)/templates.h
 lint-text: $(PROGRAMS)
 	@for check in layers symbols headers house; do echo "  LINT $$check"; tests/lint/$$check || failed=1; done; [ -z "$$failed" ]
 
@@ -27,7 +28,7 @@ lint-format:
 lint-cppcheck:
 	@echo '  LINT cppcheck'; cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 	        --suppress=readdirCalled --suppress=getpwuidCalled --suppress=getgrnamCalled --suppress=internalAstError --suppress=missingReturn \
-	        -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' -Iinclude daemon
+	        -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' -Iinclude -I$(B) daemon
 
 # -Wno-analyzer-null-argument: that a Text which has a length has data, it does not know.
 lint-analyzer: $(ANALYZED:%.c=$(B)/analyzed/%.o)
