@@ -57,6 +57,7 @@ struct Store {
         Arena *numbered_memory;
         NumberedList policies, names;
         int log_frames; /* in the write-ahead log that are not in the file yet */
+        int failure;    /* -EIO, -EUCLEAN: the files stay as they are from then on; 0 */
         char error[256];
 };
 
@@ -65,6 +66,8 @@ struct Store {
 int store_prepare(Store *store) MUST_CHECK;
 /* The errno of a result code; keeps SQLite's words. */
 int store_failed(Store *store, int code);
+/* The whole write-ahead log goes into the file and both onto the disk. */
+int log_to_file(Store *store) MUST_CHECK;
 /* Our own words for an error of ours; returns error. */
 int store_refuse(Store *store, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -277,6 +277,16 @@ static int schema_refresh(Opening *o)
 
 /* ---- open and close --------------------------------------------------------------------------------------------- */
 
+/* What an unclean stop has left in the log may never have reached the disk, although it can be read: nothing is sent on
+ * its word before it is written again, and synced. A full disk is the turns' matter. */
+static int log_settle(Opening *o)
+{
+        int r = log_to_file(o->store);
+        return r == -ENOSPC || r >= 0 ? 0
+               : r == -EUCLEAN        ? refuse_damaged(o, o->store->error)
+                                      : refuse_open(o, r, o->store->error);
+}
+
 static int store_start(Opening *o)
 {
         int r = file_prepare(o);
@@ -284,12 +294,14 @@ static int store_start(Opening *o)
                 r = connect_file(o);
         if (r >= 0)
                 r = schema_refresh(o);
+        if (r >= 0)
+                r = log_settle(o);
         if (r < 0)
                 return r;
         r = store_prepare(o->store);
         if (r >= 0)
                 r = figures_load(o->store);
-        return r < 0 ? refuse_damaged(o, o->store->error) : 0;
+        return r == -EIO ? refuse_open(o, r, o->store->error) : r < 0 ? refuse_damaged(o, o->store->error) : 0;
 }
 
 int store_open(const char *path, Arena *arena, Store **ret, Text *reterr_message)

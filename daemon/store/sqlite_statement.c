@@ -38,6 +38,7 @@ static int code_errno(int extended)
                 return -ENOSPC;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
+        case SQLITE_ERROR: /* a statement that does not fit: the tables are not as this program has made them */
                 return -EUCLEAN;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
@@ -55,11 +56,30 @@ static int code_errno(int extended)
         }
 }
 
+/* After a failed sync the system may have dropped what it could not write, and the next one seems to succeed; in a
+ * damaged file every write can destroy more. So nothing is written any more, not even the log at the end: a start reads
+ * what the disk really has. */
+static void store_leave(Store *store, int error)
+{
+        if (store->failure == 0)
+                store->failure = error;
+        if (store->db)
+                (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 int store_failed(Store *store, int code)
 {
+        int error = code_errno(code);
         (void)snprintf(store->error, sizeof(store->error), "%s",
                        store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code));
-        return code_errno(code);
+        if (error == -EIO || error == -EUCLEAN)
+                store_leave(store, error);
+        return error;
+}
+
+int store_failure(const Store *store)
+{
+        return store->failure;
 }
 
 int store_refuse(Store *store, int error, const char *format, ...)
@@ -221,7 +241,7 @@ static int statement_plain(Store *store, StatementId id)
 int store_begin(Store *store)
 {
         must(sqlite3_get_autocommit(store->db));
-        return statement_plain(store, STATEMENT_BEGIN);
+        return store->failure < 0 ? store->failure : statement_plain(store, STATEMENT_BEGIN);
 }
 
 /* The write-ahead log goes into the file when nothing else is to be done (from 8 MB on), at the latest at four times
@@ -231,7 +251,7 @@ enum {
         LOG_FRAMES_MAX = 4 * LOG_FRAMES_IDLE
 };
 
-static int log_to_file(Store *store)
+int log_to_file(Store *store)
 {
         int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         if (code != SQLITE_OK)
@@ -242,7 +262,7 @@ static int log_to_file(Store *store)
 
 int store_checkpoint(Store *store)
 {
-        return store->log_frames < LOG_FRAMES_IDLE ? 0 : log_to_file(store);
+        return store->failure < 0 || store->log_frames < LOG_FRAMES_IDLE ? store->failure : log_to_file(store);
 }
 
 /* The commit stands, so a full disk is the next one's matter; but after a failed sync the process must go, before

@@ -26,6 +26,9 @@ Store *store_free(Store *store); /* checkpoints and closes */
 DEFINE_CLEANUP(Store, store_free)
 
 const char *store_error(const Store *store);
+/* -EIO or -EUCLEAN once any call has met it, also one whose caller went on: the process has to leave, and until then
+ * nothing is written any more. Otherwise 0. */
+int store_failure(const Store *store);
 
 /* The most rows of a list for a person, also where its limit is 0. */
 enum {

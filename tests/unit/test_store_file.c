@@ -1,4 +1,4 @@
-#include "store_sample.h"
+#include "store_turns.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -105,55 +105,17 @@ static void a_second_process_is_refused_with_the_file_named(void **state UNUSED)
 /* ---- crashes ---------------------------------------------------------------------------------------------------- */
 
 enum {
-        CRASH_BATCH = 20,
         CRASH_COMMITS = 25
 };
-
-/* One turn: the offset and CRASH_BATCH answers with case, event and delivery. */
-static int crash_turn(int64_t from)
-{
-        OffsetRow to = START;
-        to.generation = 1;
-        to.partition = 0;
-        to.next_offset = from + CRASH_BATCH;
-        int r = store_begin(store);
-        if (r >= 0)
-                r = store_offset_move(store, &to, from);
-        for (int64_t i = from + 1; i <= from + CRASH_BATCH && r >= 0; i++) {
-                Case c = sample_case(i);
-                CaseEvent event = sample_event();
-                ResponseRow response = sample_response(i);
-                DeliveryRow row = sample_delivery(i, i);
-                bool is_new;
-                r = store_response_add(store, &response, &is_new);
-                r = r < 0 ? r : store_case_add(store, &c);
-                r = r < 0 ? r : store_event_add(store, i, 1, &event);
-                r = r < 0 ? r : store_delivery_add(store, &row);
-        }
-        return r < 0 ? r : store_commit(store);
-}
-
-static int crash_prepare(void)
-{
-        OffsetRow first = START;
-        first.partition = 0;
-        first.next_offset = 0;
-        first.generation = 1;
-        int r = open_at(path);
-        r = r < 0 ? r : store_begin(store);
-        r = r < 0 ? r : store_policy_keep(store, &ONE_DAY, NOON);
-        r = r < 0 ? r : store_offset_add(store, &first);
-        return r < 0 ? r : store_commit(store);
-}
 
 /* Turn after turn, saying after each how far it is committed. */
 static void crash_child(int out)
 {
         int64_t from = 0;
-        if (crash_prepare() < 0)
+        if (open_at(path) < 0 || turns_prepare() < 0)
                 _exit(1);
-        while (crash_turn(from) == 0) {
-                from += CRASH_BATCH;
+        while (turn_add(from) == 0) {
+                from += turn_answers;
                 if (write(out, &from, sizeof(from)) != sizeof(from))
                         break;
         }
@@ -179,47 +141,36 @@ static int64_t crash_run(void)
         return promised;
 }
 
-static void assert_sound(void)
-{
-        assert_int_equal(query("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
-        int64_t offset = query("SELECT next_offset FROM kafka_offset");
-        assert_int_equal(query("SELECT count(*) FROM response"), offset);
-        assert_int_equal(query("SELECT count(*) FROM cases"), offset);
-        assert_int_equal(query("SELECT count(*) FROM case_event"), offset);
-        assert_int_equal(query("SELECT count(*) FROM delivery"), offset);
-        assert_int_equal(store->figures.open, offset);
-        assert_int_equal(store->figures.deliveries_pending, offset);
-}
-
 /* Promise S2. */
 static void after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole(void **state UNUSED)
 {
         int64_t promised = crash_run();
         open_file();
         assert_sound();
-        int64_t offset = query("SELECT next_offset FROM kafka_offset");
-        assert_in_range(offset, promised, promised + CRASH_BATCH);
-        assert_int_equal(crash_turn(offset), 0);
+        int64_t offset = turns_done();
+        assert_in_range(offset, promised, promised + turn_answers);
+        assert_int_equal(turn_add(offset), 0);
         assert_sound();
 }
 
 static void a_full_disk_is_told_and_leaves_everything_readable(void **state UNUSED)
 {
-        assert_int_equal(crash_prepare(), 0);
-        assert_int_equal(crash_turn(0), 0);
-        int64_t offset = CRASH_BATCH, pages = query("PRAGMA page_count");
+        open_file();
+        assert_int_equal(turns_prepare(), 0);
+        assert_int_equal(turn_add(0), 0);
+        int64_t offset = turn_answers, pages = query("PRAGMA page_count");
         Text sql = arena_textf(arena, "PRAGMA max_page_count = %lld", (long long)pages + 3);
         assert_int_equal(sqlite3_exec(store->db, sql.data, NULL, NULL, NULL), SQLITE_OK);
         int r = 0;
-        for (; r == 0 && offset < 10000; offset += CRASH_BATCH)
-                r = crash_turn(offset);
+        for (; r == 0 && offset < 10000; offset += turn_answers)
+                r = turn_add(offset);
         assert_int_equal(r, -ENOSPC);
         store_rollback(store);
         assert_string_equal(store_error(store), "database or disk is full");
         assert_sound();
         assert_int_equal(load(1).number, 1);
         (void)query("PRAGMA max_page_count = 1000000"); /* somebody made room */
-        assert_int_equal(crash_turn(query("SELECT next_offset FROM kafka_offset")), 0);
+        assert_int_equal(turn_add(turns_done()), 0);
         assert_sound();
 }
 
@@ -233,13 +184,14 @@ static void limit_file_size(rlim_t bytes)
 
 static void a_disk_that_fails_is_told_apart_from_a_full_one(void **state UNUSED)
 {
-        assert_int_equal(crash_prepare(), 0);
+        open_file();
+        assert_int_equal(turns_prepare(), 0);
         (void)signal(SIGXFSZ, SIG_IGN);
         limit_file_size(400000);
         int64_t offset = 0;
         int r = 0;
-        for (; r == 0 && offset < 10000; offset += CRASH_BATCH)
-                r = crash_turn(offset);
+        for (; r == 0 && offset < 10000; offset += turn_answers)
+                r = turn_add(offset);
         limit_file_size(RLIM_INFINITY);
         assert_int_equal(r, -EIO);
         store_rollback(store);
@@ -250,18 +202,19 @@ static void a_disk_that_fails_is_told_apart_from_a_full_one(void **state UNUSED)
 
 static void a_long_log_goes_into_the_file_by_itself_and_when_idle(void **state UNUSED)
 {
-        assert_int_equal(crash_prepare(), 0);
+        open_file();
+        assert_int_equal(turns_prepare(), 0);
         assert_int_equal(store_checkpoint(store), 0);
         int64_t offset = 0;
         int before = 0;
-        for (; store->log_frames >= before; offset += CRASH_BATCH) {
+        for (; store->log_frames >= before; offset += turn_answers) {
                 before = store->log_frames;
-                assert_int_equal(crash_turn(offset), 0);
+                assert_int_equal(turn_add(offset), 0);
         }
         assert_in_range(before, 3900, 4000); /* forced */
         while (store->log_frames < 1000) {
-                assert_int_equal(crash_turn(offset), 0);
-                offset += CRASH_BATCH;
+                assert_int_equal(turn_add(offset), 0);
+                offset += turn_answers;
         }
         assert_int_equal(store_checkpoint(store), 0);
         assert_int_equal(store->log_frames, 0);
