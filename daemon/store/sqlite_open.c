@@ -9,15 +9,16 @@
 
 /* "CLup": tells our file from another program's. Before the first access: a page size is for ever, and exclusive
  * locking from the start needs no shared memory and keeps a second daemon, and a stray sqlite3, out. Readers never
- * trust what the file says about itself. FULL: an alert may leave only after its case is on the disk. An erased answer
- * leaves no bytes behind (secure_delete). */
+ * trust what the file says about itself. EXTRA is FULL (an alert may leave only after its case is on the disk) and
+ * syncs the folder when the journal of a new file is removed: one that came back after a power cut would undo all that
+ * was written since. An erased answer leaves no bytes behind (secure_delete). */
 enum {
         APPLICATION_ID = 0x434c7570
 };
 static const char SETTINGS[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                "PRAGMA page_size = 8192;"
                                "PRAGMA cache_size = -8192;"
-                               "PRAGMA synchronous = FULL;"
+                               "PRAGMA synchronous = EXTRA;"
                                "PRAGMA foreign_keys = ON;"
                                "PRAGMA trusted_schema = OFF;"
                                "PRAGMA cell_size_check = ON;"

@@ -47,7 +47,7 @@ static void the_settings_are_in_force(void **state UNUSED)
 {
         assert_int_equal(open_at(path), 0);
         assert_int_equal(query("PRAGMA page_size"), 8192);
-        assert_int_equal(query("PRAGMA synchronous"), 2);
+        assert_int_equal(query("PRAGMA synchronous"), 3);
         assert_int_equal(query("PRAGMA foreign_keys"), 1);
         assert_int_equal(query("PRAGMA trusted_schema"), 0);
         assert_int_equal(query("PRAGMA cell_size_check"), 1);
