@@ -940,6 +940,36 @@ static void the_readme_explains_every_name(void **state)
         }
 }
 
+/* As the README shows it: each line indented. */
+static void assert_in_readme(const Scene *s, Text readme)
+{
+        Wording w = wording_make(&s->facts, NULL, s->arena);
+        Buffer b = buffer_in(s->arena);
+        Text rest = arena_textf(s->arena, TEXT_F "\n" TEXT_F, TEXT_ARG(w.title), TEXT_ARG(w.body)), line;
+        while (text_split(&rest, '\n', &line))
+                buffer_putf(&b, "    " TEXT_F "\n", TEXT_ARG(line));
+        if (!says(readme, buffer_text(&b).data))
+                fail_msg("README.md does not show this message:\n%s", buffer_text(&b).data);
+}
+
+static void the_readme_shows_messages_as_they_are(void **state)
+{
+        Scene *s = *state;
+        Text readme = file_read(s->arena, "README.md");
+        assert_in_readme(s, readme);
+        s->facts.message = MESSAGE_REMINDER;
+        s->facts.now = wall("2026-11-20T17:40:02Z");
+        s->facts.next_at = wall("2026-11-21T13:00:00Z");
+        assert_in_readme(s, readme);
+        s->facts.message = MESSAGE_HELP_NEEDED;
+        s->facts.told_at = wall("2026-11-20T12:02:00Z");
+        s->c.attempts = 1;
+        s->c.last_attempt_at = wall("2026-11-20T14:10:00Z");
+        s->c.last_attempt_result = TEXT("voicemail");
+        to_manager(s);
+        assert_in_readme(s, readme);
+}
+
 static void built_in_texts_compile_and_do_not_shout(void **state)
 {
         Scene *s = *state;
@@ -995,6 +1025,7 @@ int main(void)
                 CLAIM(the_touchpoint_is_said_in_a_sentence),
                 CLAIM(outside_text_cannot_add_lines_or_turn_the_sentence_around),
                 CLAIM(the_files_are_the_built_in_templates),
+                CLAIM(the_readme_shows_messages_as_they_are),
                 CLAIM(the_readme_explains_every_name),
                 CLAIM(built_in_texts_compile_and_do_not_shout),
         };
