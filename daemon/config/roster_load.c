@@ -289,26 +289,45 @@ static Person person_read(Row *row)
         return p;
 }
 
-typedef struct PersonRow {
-        Person person;
+/* A row that is in force for a time, among those of the same name. */
+typedef struct Dated {
+        Text name;
+        WallTime from, until;
         Origin origin;
-} PersonRow;
+        size_t place; /* among those read */
+} Dated;
 
-static int person_row_order(const void *left, const void *right)
+/* As person_order() and territory_order() say; then as in the file. */
+static int dated_order(const void *left, const void *right)
 {
-        const PersonRow *a = left, *b = right;
-        int order = person_order(&a->person, &b->person);
+        const Dated *a = left, *b = right;
+        int order = text_compare(a->name, b->name);
+        if (order == 0)
+                order = (a->from.us > b->from.us) - (a->from.us < b->from.us);
         return order != 0 ? order : (a->origin.line > b->origin.line) - (a->origin.line < b->origin.line);
 }
 
-static void person_check_overlap(Loader *l, const PersonRow *a, const PersonRow *b)
+static void dated_check_overlap(Loader *l, const char *noun, const Dated *a, const Dated *b)
 {
-        if (!text_equal(a->person.id, b->person.id) || !wall_before(b->person.from, a->person.until))
+        if (!text_equal(a->name, b->name) || !wall_before(b->from, a->until))
                 return;
-        const PersonRow *later = a->origin.line > b->origin.line ? a : b, *other = later == a ? b : a;
+        const Dated *later = a->origin.line > b->origin.line ? a : b, *other = later == a ? b : a;
         report_error(l->report, later->origin.file, later->origin.line,
-                     "in person %s: this row and that of line %u are in force on the same day",
-                     quoted(l, later->person.id), other->origin.line);
+                     "in %s %s: this row and that of line %u are in force on the same day", noun,
+                     quoted(l, later->name), other->origin.line);
+}
+
+/* In the order of the roster; gives where each comes from. */
+static Origin *dated_sort(Loader *l, const char *noun, Dated *rows, size_t count)
+{
+        Origin *origins = arena_array(l->scratch, Origin, count + 1);
+        qsort(rows, count, sizeof(Dated), dated_order);
+        for (size_t i = 0; i < count; i++) {
+                origins[i] = rows[i].origin;
+                if (i > 0)
+                        dated_check_overlap(l, noun, &rows[i - 1], &rows[i]);
+        }
+        return origins;
 }
 
 static void persons_load(Loader *l)
@@ -316,23 +335,22 @@ static void persons_load(Loader *l)
         CsvTable table;
         if (!roster_csv(l, "people", PERSON_CSV, PERSON_COLUMNS, &table))
                 return;
-        PersonRow *rows = arena_array(l->scratch, PersonRow, table.count + 1);
+        Person *read = arena_array(l->scratch, Person, table.count + 1);
+        Dated *rows = arena_array(l->scratch, Dated, table.count + 1);
         size_t count = 0;
         for (size_t i = 0; i < table.count; i++) {
                 Row row = row_begin(l, &table, i, "person", PERSON_CSV);
-                Person person = person_read(&row);
-                if (person.id.data)
-                        rows[count++] = (PersonRow){ person, row.origin };
+                Person p = person_read(&row);
+                if (!p.id.data)
+                        continue;
+                read[count] = p;
+                rows[count] = (Dated){ p.id, p.from, p.until, row.origin, count };
+                count++;
         }
-        qsort(rows, count, sizeof(PersonRow), person_row_order);
+        l->person_origins = dated_sort(l, "person", rows, count);
         Person *persons = arena_array(l->arena, Person, count + 1);
-        l->person_origins = arena_array(l->scratch, Origin, count + 1);
-        for (size_t i = 0; i < count; i++) {
-                persons[i] = rows[i].person;
-                l->person_origins[i] = rows[i].origin;
-                if (i > 0)
-                        person_check_overlap(l, &rows[i - 1], &rows[i]);
-        }
+        for (size_t i = 0; i < count; i++)
+                persons[i] = read[rows[i].place];
         l->config->roster.persons = persons;
         l->config->roster.person_count = count;
 }
@@ -531,51 +549,27 @@ static Territory territory_read(Row *row)
         return t;
 }
 
-typedef struct TerritoryRow {
-        Territory territory;
-        Origin origin;
-} TerritoryRow;
-
-static int territory_row_order(const void *left, const void *right)
-{
-        const TerritoryRow *a = left, *b = right;
-        int order = territory_order(&a->territory, &b->territory);
-        return order != 0 ? order : (a->origin.line > b->origin.line) - (a->origin.line < b->origin.line);
-}
-
-static void territory_check_overlap(Loader *l, const TerritoryRow *a, const TerritoryRow *b)
-{
-        if (!text_equal(a->territory.pattern, b->territory.pattern) ||
-            !wall_before(b->territory.from, a->territory.until))
-                return;
-        const TerritoryRow *later = a->origin.line > b->origin.line ? a : b, *other = later == a ? b : a;
-        report_error(l->report, later->origin.file, later->origin.line,
-                     "in territory %s: this row and that of line %u are in force on the same day",
-                     quoted(l, later->territory.pattern), other->origin.line);
-}
-
 static void territories_load(Loader *l)
 {
         CsvTable table;
         if (!roster_csv(l, "territories", TERRITORY_CSV, TERRITORY_COLUMNS, &table))
                 return;
-        TerritoryRow *rows = arena_array(l->scratch, TerritoryRow, table.count + 1);
+        Territory *read = arena_array(l->scratch, Territory, table.count + 1);
+        Dated *rows = arena_array(l->scratch, Dated, table.count + 1);
         size_t count = 0;
         for (size_t i = 0; i < table.count; i++) {
                 Row row = row_begin(l, &table, i, "territory", TERRITORY_CSV);
-                Territory territory = territory_read(&row);
-                if (row.is_good)
-                        rows[count++] = (TerritoryRow){ territory, row.origin };
+                Territory t = territory_read(&row);
+                if (!row.is_good)
+                        continue;
+                read[count] = t;
+                rows[count] = (Dated){ t.pattern, t.from, t.until, row.origin, count };
+                count++;
         }
-        qsort(rows, count, sizeof(TerritoryRow), territory_row_order);
+        l->territory_origins = dated_sort(l, "territory", rows, count);
         Territory *territories = arena_array(l->arena, Territory, count + 1);
-        l->territory_origins = arena_array(l->scratch, Origin, count + 1);
-        for (size_t i = 0; i < count; i++) {
-                territories[i] = rows[i].territory;
-                l->territory_origins[i] = rows[i].origin;
-                if (i > 0)
-                        territory_check_overlap(l, &rows[i - 1], &rows[i]);
-        }
+        for (size_t i = 0; i < count; i++)
+                territories[i] = read[rows[i].place];
         l->config->roster.territories = territories;
         l->config->roster.territory_count = count;
 }
