@@ -17,7 +17,7 @@ format: ## lay the .c files out
 
 $(LINT_STEPS): $(B)/templates.h
 lint-text: $(PROGRAMS)
-	@for check in layers symbols headers house; do echo "  LINT $$check"; tests/lint/$$check || failed=1; done; [ -z "$$failed" ]
+	@for check in layers symbols headers house notices; do echo "  LINT $$check"; tests/lint/$$check || failed=1; done; [ -z "$$failed" ]
 
 lint-format:
 	@echo '  LINT format'; for f in $(FORMATTED); do \

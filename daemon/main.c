@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/notice.h"
 #include "intake/intake.h"
 #include "service/service.h"
 #include "store/store.h"
@@ -70,6 +70,14 @@ static int usage(void)
         return EX_USAGE;
 }
 
+static void refusal_say(Text words)
+{
+        if (notice_has_journal())
+                notice_log(NOTICE_CONFIG_REFUSED, ABOUT_NOTHING, "\n" TEXT_F, TEXT_ARG(text_trim(words)));
+        else
+                fprintf(stderr, TEXT_F, TEXT_ARG(words));
+}
+
 /* Every problem on standard error, warnings too. */
 static int config_take(const char *path, Config **ret)
 {
@@ -77,13 +85,17 @@ static int config_take(const char *path, Config **ret)
         int r = config_load(path, clock_wall(), report, ret);
         Buffer b = buffer_in(report->arena);
         report_write(report, &b);
-        Text text = buffer_text(&b);
-        fprintf(stderr, TEXT_F, TEXT_ARG(text));
+        Text text;
+        if (r >= 0) {
+                r = intake_check(&(*ret)->kafka, report->arena, &text);
+                if (r < 0)
+                        buffer_putf(&b, "closedloopd.conf: in \"kafka\": " TEXT_F "\n", TEXT_ARG(text));
+        }
+        text = buffer_text(&b);
         if (r < 0)
-                return EX_CONFIG;
-        r = intake_check(&(*ret)->kafka, report->arena, &text);
-        if (r < 0)
-                fprintf(stderr, "closedloopd.conf: in \"kafka\": " TEXT_F "\n", TEXT_ARG(text));
+                refusal_say(text);
+        else
+                fprintf(stderr, TEXT_F, TEXT_ARG(text));
         return r < 0 ? EX_CONFIG : 0;
 }
 
@@ -115,9 +127,29 @@ static int exit_code_of(int error)
         }
 }
 
+static NoticeId notice_of(int error)
+{
+        switch (error) {
+        case -EUCLEAN:
+                return NOTICE_STORE_DAMAGED;
+        case -EBUSY:
+                return NOTICE_STORE_TAKEN;
+        case -EIO:
+        case -ENOSPC:
+                return NOTICE_STORE_FAILED;
+        case -EADDRINUSE:
+                return NOTICE_LISTEN_FAILED;
+        case -EPROTO:
+        case -EEXIST:
+                return NOTICE_STORE_REFUSED;
+        default:
+                return NOTICE_START_FAILED;
+        }
+}
+
 static int fail(int error, Text message)
 {
-        log_error(TEXT_F, TEXT_ARG(message));
+        notice_log(notice_of(error), ABOUT_NOTHING, TEXT_F, TEXT_ARG(message));
         return exit_code_of(error);
 }
 
@@ -186,6 +218,7 @@ int main(int argc, char **argv)
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
                 return EX_OSERR;
         code = run(a.config, config);
+        notice_flush(true);
         curl_global_cleanup();
         return code;
 }

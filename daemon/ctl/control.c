@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/notice.h"
 #include "inside.h"
 
 enum {
@@ -429,7 +429,7 @@ static int socket_open(Control *control)
         struct stat st;
         bool is_given = control->has_group && stat(control->path, &st) == 0 && st.st_gid == control->group;
         if (control->has_group && !is_given && chown(control->path, (uid_t)-1, control->group) < 0)
-                log_warning("could not give \"%s\" to its group: %s", control->path, strerror(errno));
+                notice_log(NOTICE_CONTROL_GROUP_DENIED, ABOUT_NOTHING, "\"%s\": %s", control->path, strerror(errno));
         return listen(control->fd, 64) < 0 ? -errno : 0;
 }
 
@@ -442,9 +442,7 @@ static int group_find(Control *control, Text name)
         copy[name.len] = '\0';
         const struct group *group = getgrnam(copy);
         if (!group) {
-                log_warning("group \"%s\" (control.group) does not exist: only root and the daemon's own user may use "
-                            "closedloopctl",
-                            copy);
+                notice_log(NOTICE_CONTROL_GROUP_UNKNOWN, ABOUT_NOTHING, "\"%s\" (control.group)", copy);
                 return 0;
         }
         control->group = group->gr_gid;

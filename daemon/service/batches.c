@@ -4,7 +4,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/notice.h"
 #include "inside.h"
 
 static const uint64_t RETRY_US = 5 * 1000000;
@@ -127,7 +127,7 @@ static void calls_done(Batch *batch)
 static void batch_done(Service *s, Batch *batch)
 {
         if (s->store_words[0]) {
-                log_notice("the store can be written to again");
+                notice_log_plain(NOTICE_STORE_AGAIN, ABOUT_NOTHING);
                 s->store_words[0] = '\0';
         }
         Parcel *parcels = batch->parcels;
@@ -146,7 +146,7 @@ static void batch_done(Service *s, Batch *batch)
  * database stands. What people did and what became of deliveries stays. */
 static void batch_fenced(Service *s, Batch *batch)
 {
-        log_warning("another instance has moved an offset: reading again from where the database stands");
+        notice_log_plain(NOTICE_OFFSET_CONFLICT, ABOUT_NOTHING);
         metrics_add(s->metrics, METRIC_OFFSET_CONFLICTS, TEXT_NONE, TEXT_NONE, 1);
         size_t kept = 0;
         for (size_t i = 0; i < batch->input_count; i++) {
@@ -189,19 +189,15 @@ static void batch_failed(Service *s, Batch *batch)
                 return;
         }
         if (error == -EIO || error == -EUCLEAN) {
-                log_error("the store failed: " TEXT_F ". Nothing is lost that was committed; %s",
-                          TEXT_ARG(batch->error_text),
-                          error == -EIO ? "a restart goes on from there"
-                                        : "restore a backup, the file is kept as it is");
+                notice_log(error == -EIO ? NOTICE_STORE_FAILED : NOTICE_STORE_DAMAGED, ABOUT_NOTHING, TEXT_F,
+                           TEXT_ARG(batch->error_text));
                 s->failed = batch;
                 s->exit_code = error == -EIO ? EX_IOERR : EX_DATAERR;
                 (void)sd_event_exit(s->event, s->exit_code);
                 return;
         }
         if (!s->store_words[0])
-                log_error("could not write to the store: " TEXT_F
-                          ". Tried again every 5 seconds; no answer is read meanwhile",
-                          TEXT_ARG(batch->error_text));
+                notice_log(NOTICE_STORE_WAITING, ABOUT_NOTHING, TEXT_F, TEXT_ARG(batch->error_text));
         (void)snprintf(s->store_words, sizeof(s->store_words), TEXT_F, TEXT_ARG(batch->error_text));
         s->failed = batch;
         retry_arm(s, RETRY_US);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/notice.h"
 #include "inside.h"
 
 static const Span LOOKUP_PATIENCE = { 500 * 1000 };
@@ -112,7 +112,7 @@ static void reload_partitions_done(void *userdata)
         s->is_continued = true;
         int r = intake_restart(s->intake);
         if (r < 0)
-                log_error("could not restart reading from Kafka: %s", strerror(-r));
+                notice_log(NOTICE_KAFKA_RESTART_FAILED, ABOUT_NOTHING, "%s", strerror(-r));
 }
 
 /* All is read again from the database's offsets: what was gathered from Kafka meanwhile goes. */
@@ -201,7 +201,8 @@ static void partition_start(Service *s, Partition *p)
 {
         int r = intake_assign(s->intake, text_from(p->topic), p->partition, p->next_offset);
         if (r < 0)
-                log_error("could not read \"%s\" partition %d: %s", p->topic, p->partition, strerror(-r));
+                notice_log(NOTICE_PARTITION_REFUSED, about_partition(text_from(p->topic), p->partition),
+                           "\"%s\" partition %d: %s", p->topic, p->partition, strerror(-r));
         else
                 p->is_assigned = true;
 }
@@ -223,8 +224,9 @@ static void lookup_done(void *userdata)
                 if (partition_find(s, row.topic, row.partition))
                         continue;
                 partition_start(s, partition_add(s, &row));
-                log_info("reading \"" TEXT_F "\" partition %d for the first time, from offset %lld",
-                         TEXT_ARG(row.topic), row.partition, (long long)row.next_offset);
+                notice_log(NOTICE_PARTITION_NEW, about_record(row.topic, row.partition, row.next_offset),
+                           "\"" TEXT_F "\" partition %d, from offset %lld", TEXT_ARG(row.topic), row.partition,
+                           (long long)row.next_offset);
         }
         lookup_unlink(l);
         (void)lookup_free(l);
@@ -306,6 +308,10 @@ static void on_partition(void *userdata, const Source *source, int32_t partition
 
 static void dead_add(Service *s, const Record *record, const char *reason)
 {
+        const Place *at = &record->place;
+        notice_log(NOTICE_RECORD_SET_ASIDE, about_record(at->topic, at->partition, at->offset),
+                   "\"" TEXT_F "\" partition %d, offset %lld: %s", TEXT_ARG(at->topic), at->partition,
+                   (long long)at->offset, reason);
         Arena *arena = s->gather->arena;
         Input *input = batch_add(s->gather, INPUT_DEAD);
         input->dead = (DeadLetterRow){
@@ -389,12 +395,27 @@ void service_intake_continue(Service *s)
                 intake_continue(s->intake);
 }
 
+static const NoticeId HEALTH_NOTICES[KAFKA_HEALTH_MAX] = {
+        [KAFKA_OK] = NOTICE_KAFKA_AGAIN,
+        [KAFKA_CONNECTING] = NOTICE_MAX, /* not worth a word */
+        [KAFKA_UNREACHABLE] = NOTICE_KAFKA_UNREACHABLE,
+        [KAFKA_DNS] = NOTICE_KAFKA_DNS,
+        [KAFKA_TLS] = NOTICE_KAFKA_TLS,
+        [KAFKA_AUTH] = NOTICE_KAFKA_AUTH,
+        [KAFKA_ACL] = NOTICE_KAFKA_ACL,
+        [KAFKA_NO_TOPIC] = NOTICE_KAFKA_NO_TOPIC,
+        [KAFKA_OFFSET_GONE] = NOTICE_KAFKA_OFFSET_GONE,
+        [KAFKA_UNREADABLE] = NOTICE_KAFKA_UNREADABLE,
+};
+_Static_assert(COUNT_OF(HEALTH_NOTICES) == KAFKA_UNREADABLE + 1, "a state of Kafka has no notice");
+
 static void on_health(void *userdata UNUSED, KafkaHealth health, Text text)
 {
-        if (health == KAFKA_OK)
-                log_notice("Kafka answers");
-        else if (health != KAFKA_CONNECTING)
-                log_warning("Kafka: %s: " TEXT_F, kafka_health_text(health), TEXT_ARG(text));
+        NoticeId id = HEALTH_NOTICES[health];
+        if (id == NOTICE_KAFKA_AGAIN)
+                notice_log_plain(id, ABOUT_NOTHING);
+        else if (id != NOTICE_MAX)
+                notice_log(id, ABOUT_NOTHING, TEXT_F, TEXT_ARG(text));
 }
 
 const IntakeOps SERVICE_INTAKE_OPS = {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/notice.h"
 #include "inside.h"
 
 void service_send(void *userdata, Parcel *parcel)
@@ -31,10 +31,14 @@ static Fate fate_of(SendClass class)
 
 static void failure_log(const Parcel *parcel, const SendResult *result)
 {
-        log_warning("delivery %lld (case %lld, \"" TEXT_F "\") over channel \"" TEXT_F "\" failed (%s, try %d): %s",
-                    (long long)parcel->delivery, parcel->c ? (long long)parcel->c->number : 0LL,
-                    TEXT_ARG(parcel->recipient), TEXT_ARG(parcel->channel->name), send_class_text(result->class),
-                    parcel->attempts + 1, result->detail);
+        int64_t number = parcel->c ? parcel->c->number : 0;
+        notice_log(result->class == SEND_GONE        ? NOTICE_CHANNEL_GONE
+                   : result->class == SEND_PERMANENT ? NOTICE_DELIVERY_REFUSED
+                                                     : NOTICE_DELIVERY_FAILED,
+                   about_delivery(number, parcel->delivery, parcel->channel->name),
+                   "delivery %lld of case %lld to \"" TEXT_F "\" over channel \"" TEXT_F "\", try %d: %s",
+                   (long long)parcel->delivery, (long long)number, TEXT_ARG(parcel->recipient),
+                   TEXT_ARG(parcel->channel->name), parcel->attempts + 1, result->detail);
 }
 
 static ChannelHealth *channel_health(Service *s, Text name)
@@ -153,18 +157,17 @@ static const char *letter_words(int error)
 static void letter_failed(Service *s, int64_t row, int error)
 {
         if (error == -EMSGSIZE || error == -EBADMSG) {
-                log_warning("dead letter %lld is %s for topic \"" TEXT_F "\": it is kept in the store only",
-                            (long long)row, error == -EMSGSIZE ? "too large" : "not fit",
-                            TEXT_ARG(s->config->kafka.dead_letters));
+                notice_log(NOTICE_DEAD_LETTER_KEPT, about_topic(s->config->kafka.dead_letters),
+                           "number %lld is %s for topic \"" TEXT_F "\"", (long long)row,
+                           error == -EMSGSIZE ? "too large" : "not fit", TEXT_ARG(s->config->kafka.dead_letters));
                 Input *input = batch_add(s->gather, INPUT_LETTER);
                 input->letter.row = row;
                 input->letter.state = DEAD_LETTER_KEPT;
                 return;
         }
         if (error != s->letters_error && error != -ENOBUFS)
-                log_warning("could not write dead letters to topic \"" TEXT_F
-                            "\": %s. They are kept and tried again each minute",
-                            TEXT_ARG(s->config->kafka.dead_letters), letter_words(error));
+                notice_log(NOTICE_DEAD_LETTERS_WAIT, about_topic(s->config->kafka.dead_letters), "\"" TEXT_F "\": %s",
+                           TEXT_ARG(s->config->kafka.dead_letters), letter_words(error));
         s->letters_error = error;
 }
 

@@ -7,7 +7,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/notice.h"
 #include "inside.h"
 
 static const uint64_t TICK_US = 1000000;
@@ -53,9 +53,9 @@ static void reload_end(Reload *reload, bool is_good)
         s->reload_under_way = false;
         s->reload_failed = !is_good;
         if (is_good)
-                log_notice("configuration loaded again");
+                notice_log_plain(NOTICE_RELOADED, ABOUT_NOTHING);
         else
-                log_error("the new configuration was refused, the old one goes on:\n" TEXT_F, TEXT_ARG(reload->words));
+                notice_log(NOTICE_RELOAD_REFUSED, ABOUT_NOTHING, "\n" TEXT_F, TEXT_ARG(text_trim(reload->words)));
         (void)sd_notify(0, "READY=1");
         if (reload->done)
                 reload->done(reload->userdata, is_good, reload->words);
@@ -122,7 +122,7 @@ static void reload_warn(Service *s, Reload *reload, Buffer *words)
         if (!keys.data)
                 return;
         buffer_putf(words, "warning: " TEXT_F ": a restart is needed before this change counts\n", TEXT_ARG(keys));
-        log_warning(TEXT_F ": a restart is needed before this change counts", TEXT_ARG(keys));
+        notice_log(NOTICE_RESTART_NEEDED, ABOUT_NOTHING, TEXT_F, TEXT_ARG(keys));
 }
 
 void service_reload(Service *s, ReloadDone done, void *userdata)
@@ -232,6 +232,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
         Service *s = userdata;
         (void)sd_event_source_set_time_relative(source, s->is_stopping ? 20 * 1000 : TICK_US);
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        notice_flush(false);
         if (s->is_stopping) {
                 stop_check(s);
                 return 0;
@@ -265,7 +266,7 @@ static int on_stop(sd_event_source *source UNUSED, const struct signalfd_siginfo
         s->is_stopping = true;
         outbox_stop(s->outbox);
         s->stop_at = mono_add(clock_mono(), STOP_PATIENCE);
-        log_notice("stopping");
+        notice_log_plain(NOTICE_STOPPING, ABOUT_NOTHING);
         service_notify(s, "STOPPING=1");
         (void)sd_event_source_set_time_relative(s->tick, 0);
         (void)sd_event_source_set_enabled(s->tick, SD_EVENT_ONESHOT);
@@ -371,11 +372,11 @@ int service_run(Service *s)
         s->watchdog_us = 0;
         (void)sd_watchdog_enabled(0, &s->watchdog_us);
         service_notify(s, "READY=1");
-        log_notice("ready");
+        notice_log_plain(NOTICE_READY, ABOUT_NOTHING);
         service_submit_if_due(s);
         int r = sd_event_loop(s->event);
         if (r < 0) {
-                log_error("the event loop failed: %s", strerror(-r));
+                notice_log(NOTICE_LOOP_FAILED, ABOUT_NOTHING, "%s", strerror(-r));
                 return EX_SOFTWARE;
         }
         return s->exit_code;
@@ -394,7 +395,8 @@ Service *service_free(Service *s)
                 return NULL;
         /* First: until it has ended, a turn may write to a request's memory and ask Kafka where a topic begins. */
         if (!turn_thread_stop(s->thread, THREAD_PATIENCE)) {
-                log_warning("a turn did not end in time: leaving, the database undoes what was not committed");
+                notice_log_plain(NOTICE_STOP_LATE, ABOUT_NOTHING);
+                notice_flush(true);
                 _exit(s->exit_code);
         }
         s->control = control_free(s->control);

@@ -1,0 +1,203 @@
+/* notice_tbl.h - every message of the log: symbol, priority, MESSAGE_ID, subject, cause, what to do. The journal's catalog
+ * and docs/messages.md are made of it; tests/lint/notices checks it.
+ *
+ * The subject begins the line in the log, in lower case and without a full stop. Cause and cure are sentences, for
+ * somebody who was woken by it: what is wrong and whose fault it is; what to do, or "Nothing." A row that was released
+ * keeps its id; a new one gets a fresh one: systemd-id128 new */
+#pragma once
+
+#define NOTICES(X) \
+        /* ---- how the service comes and goes */ \
+        X(READY, NOTICE, "fe70269521d44e91bdd7d68586f042c0", \
+          "the service is ready", \
+          "It has started, holds its store and listens; Kafka may still have to answer.", \
+          "Nothing.") \
+        X(STOPPING, NOTICE, "1927bf4d075e49c5ad79e5cef34ec4d9", \
+          "the service is stopping", \
+          "It was asked to stop, by systemctl or by a signal.", \
+          "Nothing. What was judged is committed first, and what is on its way gets its result.") \
+        X(STOP_LATE, WARNING, "4dc5230863504e119b155b74c2992746", \
+          "a turn did not end in time", \
+          "At the stop the store was still busy, most often with a slow disk.", \
+          "Nothing is lost: the database undoes what was not committed, and it is read again. If it comes often, " \
+          "look at the disk's write times with iostat -x 5.") \
+        X(START_FAILED, ERR, "56043c0425534da4877a6549fa9be16d", \
+          "the service cannot start", \
+          "Something that it needs at the start is not there; the rest of the line says what.", \
+          "Mend what the line names, then systemctl restart closedloopd.") \
+        X(LOOP_FAILED, ERR, "f8c7f6e48c12457f8c820455383853cc", \
+          "the event loop failed", \
+          "The kernel refused something that the daemon cannot do without, most often memory or file descriptors.", \
+          "systemd starts it again. If it comes back, look at systemctl status closedloopd for memory and tasks, " \
+          "and report it with the lines before this one.") \
+        /* ---- configuration */ \
+        X(CONFIG_REFUSED, ERR, "4d832014d0e64420ab56e4ede77126a0", \
+          "the configuration was refused", \
+          "Something in /etc/closedloop is not right; each problem stands there with file and line. The service " \
+          "does not start; one that runs goes on with what it had.", \
+          "Mend what the lines name, check with closedloopd -t until it prints nothing, then systemctl start " \
+          "closedloopd.") \
+        X(RELOADED, NOTICE, "cda0c26801dc4b2f9d9d3753b57e0319", \
+          "the configuration was loaded again", \
+          "Somebody asked for it, and it is in force.", \
+          "Nothing.") \
+        X(RELOAD_REFUSED, ERR, "6243f23e9d4f4086948c2ac01e505288", \
+          "the new configuration was refused, the old one goes on", \
+          "A reload was asked for, and something in the new files is not right; each problem stands there with " \
+          "file and line.", \
+          "Mend what the lines name, check with closedloopd -t, then closedloopctl reload. Until then everything " \
+          "goes on as before.") \
+        X(RESTART_NEEDED, WARNING, "ee176a08641e45c689cd25e3d204c65f", \
+          "a restart is needed before a change counts", \
+          "A reload found new values for options that are read at the start only.", \
+          "systemctl restart closedloopd at a time that suits; nothing is lost by it.") \
+        X(CONTROL_GROUP_UNKNOWN, WARNING, "22ae45ec266547579781d4bc36bfc8e8", \
+          "the group of the control socket does not exist", \
+          "control.group names a group that this machine does not have. Only root and the daemon's own user may " \
+          "use closedloopctl.", \
+          "Make the group (systemd-sysusers makes the usual one), or name another in control.group; then restart.") \
+        X(CONTROL_GROUP_DENIED, WARNING, "b986385db181451ab3724afd86f7da82", \
+          "the control socket cannot be given to its group", \
+          "The daemon's user is not a member of the group that control.group names.", \
+          "Make it a member, or set Group= of the unit to that group; then restart. Until then only root and the " \
+          "daemon's user may use closedloopctl.") \
+        X(LISTEN_FAILED, ERR, "779c785fc24f4dd2b2141fc1be45b123", \
+          "the service cannot listen", \
+          "Another process has the port of metrics.listen or the control socket.", \
+          "The line says which. Find the other with ss -ltnp (ports) or ss -lxp (sockets), stop it or choose " \
+          "another place, then restart.") \
+        /* ---- store */ \
+        X(STORE_TAKEN, ERR, "efbf8a2060744de1bb594d56b12e42c9", \
+          "another process has the store", \
+          "A second closedloopd runs, or a tool has the database file open.", \
+          "Find it with fuser -v on the file that the line names, and stop it. Look at the store through " \
+          "closedloopctl, or on a copy, never at the file itself while the daemon runs.") \
+        X(STORE_DAMAGED, ERR, "613e9db930bf4261a4f767db7a0515e3", \
+          "the store is damaged", \
+          "The database file is not as it was written: a disk or memory fault, or another program wrote to it. The " \
+          "service has stopped, and nothing in the file was changed.", \
+          "Keep the file. Look for disk errors with journalctl -k, restore the last backup, then start again: what " \
+          "is still in Kafka since then is read again, and the same answers open the same cases.") \
+        X(STORE_FAILED, ERR, "1dcd5b856fed4edaac4b885a904bbf62", \
+          "the disk failed under the store", \
+          "A read or a write of the database file was answered with an error. The service has stopped so that " \
+          "nothing uncertain goes out.", \
+          "Nothing is lost that was committed, and systemd starts it again. Look for disk errors with journalctl " \
+          "-k; if it comes back, move the state to another disk.") \
+        X(STORE_REFUSED, ERR, "c37b13061fbf47228e2344868bc340e5", \
+          "the store cannot be used", \
+          "It was written by a newer closedloopd, or it does not agree with the configuration; the rest of the " \
+          "line says which.", \
+          "Do what the line says: install the newer version again, restore a backup made before the upgrade, or " \
+          "give the changed policy a new version.") \
+        X(STORE_WAITING, ERR, "6a5137d6be964af19871e97bbdcc5aa1", \
+          "the store cannot be written to", \
+          "Most often the disk is full, or the folder may only be read. No answer is read meanwhile and none is " \
+          "lost: Kafka keeps them.", \
+          "Make room (df -h on the store's folder) or mend the folder's rights. It is tried again every 5 seconds " \
+          "and goes on by itself.") \
+        X(STORE_AGAIN, NOTICE, "84dc9f238f9f4284a5c58362c0910d73", \
+          "the store can be written to again", \
+          "What stopped it is over, and everything that had waited goes on.", \
+          "Nothing.") \
+        /* ---- Kafka */ \
+        X(KAFKA_AGAIN, NOTICE, "a852057fcb5640269e72643a15b54f22", \
+          "Kafka is well", \
+          "It answers and every partition is read, for the first time or again after a fault.", \
+          "Nothing. What was written meanwhile is read now.") \
+        X(KAFKA_UNREACHABLE, WARNING, "ffb685423dcc440d95d05515780651c0", \
+          "Kafka cannot be reached", \
+          "No broker answers at the addresses of kafka.brokers: they are down, or a network or firewall is in " \
+          "between.", \
+          "Ask those who run Kafka; nc -vz HOST PORT from this machine shows whether the way is open. It is tried " \
+          "again by itself, and nothing is lost while Kafka keeps its records.") \
+        X(KAFKA_DNS, WARNING, "0ff61c33153547b0b6c09cb8412d523c", \
+          "the name of a Kafka broker is not known", \
+          "DNS has no address for a host of kafka.brokers, or for one that a broker gave as its own.", \
+          "getent hosts NAME on this machine shows what it knows. Mend kafka.brokers, DNS, or advertised.listeners " \
+          "of the broker.") \
+        X(KAFKA_TLS, WARNING, "d090a7b6d0754179acb728f2128a81ca", \
+          "TLS with Kafka fails", \
+          "The certificate is not trusted, has expired or is for another name, or one side speaks TLS and the " \
+          "other does not.", \
+          "Look at security.protocol and ssl.ca.location in kafka.properties; openssl s_client -connect HOST:PORT " \
+          "shows what the broker presents.") \
+        X(KAFKA_AUTH, WARNING, "7ef923711f654d5999f1180d9ed9bbe4", \
+          "Kafka refuses the login", \
+          "User, password or mechanism of kafka.properties are not what the broker expects.", \
+          "Check sasl.username, the password's file and sasl.mechanism with those who run Kafka, then restart: " \
+          "these are read at the start.") \
+        X(KAFKA_ACL, WARNING, "75a2860e5546426caaf4f54128e61d64", \
+          "Kafka does not allow this", \
+          "The login works, but this user may not read a topic.", \
+          "Ask those who run Kafka to allow READ and DESCRIBE on the topic that the line names. It is tried again " \
+          "by itself.") \
+        X(KAFKA_NO_TOPIC, WARNING, "1a50bc5280b14e91ac367bf2d887e576", \
+          "a Kafka topic does not exist", \
+          "A source names a topic that the cluster does not have: not yet, not any more, or misspelt.", \
+          "Compare the topic of sources.d with what the cluster has. When it appears it is read from where the " \
+          "source's start says.") \
+        X(KAFKA_OFFSET_GONE, ERR, "fb4bd9f531d84418aec647e344603a7d", \
+          "a place in Kafka is gone", \
+          "The record that would be read next is not in the log any more: it expired while nobody read, or the " \
+          "topic was made anew.", \
+          "Ask those who run Kafka what happened to the topic; closedloopctl status names the partition. Longer " \
+          "retention prevents it.") \
+        X(KAFKA_UNREADABLE, ERR, "6cbf7234330744ec8b5a83ae856aa89f", \
+          "a Kafka partition cannot be read", \
+          "What the broker hands out has a wrong checksum or is too large for any client.", \
+          "It is tried again by itself. Ask those who run Kafka to look at that partition; other partitions are " \
+          "read meanwhile.") \
+        X(KAFKA_RESTART_FAILED, ERR, "b95c31e050084f86be1b546af4306581", \
+          "reading from Kafka could not be started again", \
+          "The Kafka client refused to begin anew, most often for lack of memory or file descriptors.", \
+          "systemctl restart closedloopd. If it comes back, report it with the lines before this one.") \
+        X(PARTITION_REFUSED, ERR, "a48cc120bcf54420b84ead6271f72721", \
+          "a partition could not be assigned", \
+          "The Kafka client refused to read one partition.", \
+          "It is tried again by itself; if closedloopctl status still shows the partition standing, systemctl " \
+          "restart closedloopd.") \
+        X(PARTITION_NEW, INFO, "866fb74774cb458db0ca580a7d77ffc5", \
+          "a partition is read for the first time", \
+          "A topic is new here, or it was given more partitions.", \
+          "Nothing. The line says from which offset it is read, as the source's start asks.") \
+        X(OFFSET_CONFLICT, WARNING, "99d8f4aeb66b478a870b014b1adebe8c", \
+          "somebody else has moved an offset", \
+          "Another instance uses the same database, or somebody changed the offsets by hand. What was read is " \
+          "dropped and read again from where the database stands.", \
+          "Once, after a change by hand, nothing. If it comes again, two instances work on one store: stop one.") \
+        X(RECORD_SET_ASIDE, WARNING, "7fd629972a6b4c3ba91ea28b74400dbd", \
+          "a record could not be read and was set aside", \
+          "It is no survey answer as its source describes them: not JSON, not UTF-8, too large, empty, or without " \
+          "the id that the source names.", \
+          "closedloopctl dead-letters shows it with the reason. If many come, compare sources.d with what is " \
+          "really sent: closedloopctl map test SOURCE FILE.") \
+        /* ---- messages to people */ \
+        X(DELIVERY_FAILED, WARNING, "4ae85d6633484a9d894903b9beb0319a", \
+          "a message could not be delivered", \
+          "The receiver or the way to it does not work at the moment. It is tried again, and after the channel's " \
+          "patience the next channel of that person is used.", \
+          "If it goes on: closedloopctl status shows which channel fails and since when, closedloopctl notify test " \
+          "CHANNEL PERSON what the receiver says.") \
+        X(DELIVERY_REFUSED, WARNING, "28ce9304556943d18b2c6e6a3ef2fd2e", \
+          "a message was refused for good", \
+          "The receiver does not want this message, whenever it is sent: a wrong address, a login that is refused, " \
+          "a form it does not accept. The person's next channel is used at once.", \
+          "The line says what the receiver answered. Mend the channel or the person's address, closedloopctl " \
+          "reload, then closedloopctl retry DELIVERY if it is still of use.") \
+        X(CHANNEL_GONE, ERR, "7c186d84cb274bd48e275e4c38c84db0", \
+          "a receiver is gone", \
+          "It answered 404 or 410: the webhook was deleted or revoked. The channel is not used for this person any " \
+          "more; their next one is.", \
+          "Make a new webhook with the receiver, put its URL into the channel's file, then closedloopctl reload: " \
+          "that enables the channel again.") \
+        X(DEAD_LETTER_KEPT, WARNING, "bcebc0e6035d4ddebedfb3cf8ab8efda", \
+          "a dead letter stays in the store", \
+          "The broker will never take this record: it is larger than the topic allows, or its headers are not " \
+          "ours.", \
+          "Nothing is lost: closedloopctl dead-letters shows it. Allow larger records on the topic " \
+          "(max.message.bytes) if they are to be there.") \
+        X(DEAD_LETTERS_WAIT, WARNING, "e56455e72f7441e88b5941650dfd17a5", \
+          "dead letters cannot be written to their topic", \
+          "The topic of kafka.dead_letters does not exist, may not be written to, or no broker answers.", \
+          "Make the topic or allow WRITE on it. They are kept in the store and tried again each minute.")
