@@ -130,7 +130,7 @@ def test_a_socket_that_a_dead_daemon_has_left_is_replaced_and_only_its_group_may
     assert stat.S_IMODE(os.stat(daemon.socket).st_mode) & 0o007 == 0
     assert daemon.stop() == 0 and not os.path.exists(daemon.socket)
     env.fault("Control socket: left behind by a process that was killed", noticed="nothing: it is replaced at the start",
-              within=60, over="nothing to do", logged="ready")
+              within=60, over="nothing to do", logged="the service is ready")
 
 
 class MockBroker:
@@ -236,7 +236,7 @@ def test_a_full_disk_repeats_nothing_keeps_the_watchdog_fed_and_goes_on_when_the
     eventually(disk.daemon.is_settled, "all is sent")
     assert len(list(disk.receivers.records())) == 41, "nothing twice"
     assert disk.daemon.stop() == 0, disk.daemon.log_tail()
-    env.fault("Store: the disk is full", within=60, over=60, logged="could not write to the store",
+    env.fault("Store: the disk is full", within=60, over=60, logged="the store cannot be written to",
               noticed="/readyz answers 503, closedloopctl status says so; reading pauses, and goes on by itself")
 
 
@@ -291,7 +291,7 @@ def test_what_only_a_restart_can_change_is_said_at_each_reload_until_then(env: E
     assert "restart" not in (daemon.ctl("reload")["words"] or "")
     assert daemon.stop() == 0
     env.fault("Configuration: a change that only a restart can bring about", within=60, over="restart the service",
-              noticed="each reload says so until then, the rest of the change counts", logged="a restart is needed")
+              noticed="each reload says so until then, the rest of the change counts", logged="a restart is needed before a change counts")
 
 
 def test_load_reloads_acts_and_a_receiver_that_comes_and_goes_at_once(env: Env):
@@ -374,7 +374,7 @@ def test_a_dead_letter_that_no_topic_takes_is_kept_and_holds_up_no_other(env: En
     assert "too large" in daemon.log.read_text(encoding="utf-8")
     assert daemon.stop() == 0
     env.fault("Kafka: a dead letter is too large for the dead-letter topic", within=60, over="nothing to do",
-              noticed="it is kept in the store, dead-letters says so; the others are published", logged="too large")
+              noticed="it is kept in the store, dead-letters says so; the others are published", logged="a dead letter stays in the store")
 
 
 def test_dead_letters_wait_for_their_topic_and_then_go_out_without_being_asked_to(env: Env):
@@ -389,7 +389,7 @@ def test_dead_letters_wait_for_their_topic_and_then_go_out_without_being_asked_t
     eventually(lambda: {d["state"] for d in daemon.ctl("dead-letters", "--limit", 1000)} == {"published"}, "all are there", 120)
     assert len(kafka.read(dead_topic)) == 150, "each once"
     assert daemon.stop() == 0
-    env.fault("Kafka: the dead-letter topic does not exist", within=120, over=120, logged="could not write dead letters",
+    env.fault("Kafka: the dead-letter topic does not exist", within=120, over=120, logged="dead letters cannot be written to their topic",
               noticed="dead letters stay pending in the store and are published when the topic is there")
 
 
@@ -412,4 +412,4 @@ def test_a_receiver_that_never_answers_holds_up_nobody_else(env: Env):
     assert len(ids) == 5000
     assert daemon.stop() == 0
     env.fault("Deliveries: a receiver takes connections and never answers", within=40, over=120,
-              noticed="its messages are late, those of other channels are not", logged="over channel \"hook-ana\" failed")
+              noticed="its messages are late, those of other channels are not", logged="a message could not be delivered")
