@@ -123,6 +123,14 @@ Party roster_party(const Roster *roster, Text id, WallTime at)
         return (Party){ person, person ? NULL : roster_group(roster, id) };
 }
 
+bool roster_can_tell(const Roster *roster, Party p, WallTime at)
+{
+        for (size_t i = 0; p.group && i < p.group->member_count; i++)
+                if (roster_person(roster, p.group->members[i], at))
+                        return true;
+        return p.person != NULL;
+}
+
 Text party_id(Party p)
 {
         must(party_is_somebody(p));

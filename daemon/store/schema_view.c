@@ -140,7 +140,7 @@ static const Column EVENT_VIEW[] = {
              "flagged: an unhappy answer; due: the ladder; attempt, contact, claim, assign, close: what a person did"),
         TIME("recorded_at", "at", "when it was recorded: what the ladder goes by"),
         TIME("happened_at", "coalesce(" JSON("happened") ", at)", "when it happened, as the person says"),
-        VALUE("by_whom", JSON("by"), "id of the person; or survey, clock, administrator"),
+        VALUE("by_whom", JSON("by"), "id of the person; or survey, clock, roster, administrator"),
         PLAIN("act_key", "the sender's key of an act: the same key twice is one act"),
         VALUE("response_id", JSON("response"), "of flagged: the answer"),
         VALUE("owner", JSON("owner"), "whom the case belongs to from then on, if it changed"),

@@ -240,6 +240,29 @@ int store_next_due(Store *store, WallTime *ret)
         return statement_number(store, &b, WALL_NEVER.us, &ret->us);
 }
 
+int store_case_owners(Store *store, CaseOwnerPlace after, size_t limit, Arena *arena, CaseOwnerVisit visit,
+                      void *userdata, size_t *ret_count)
+{
+        Binding b = statement_begin(store, STATEMENT_CASE_OWNERS);
+        bind_integer(&b, after.window_ends_at.us);
+        bind_integer(&b, after.number);
+        bind_integer(&b, (int64_t)limit);
+        size_t count = 0;
+        int r;
+        while ((r = statement_step(store, &b)) > 0) {
+                Row row = row_of(&b, arena);
+                CaseOwnerPlace place = { row_time(&row), 0 };
+                place.number = row_integer(&row);
+                count++;
+                r = visit(userdata, place, row_text(&row));
+                if (r != 0)
+                        break;
+        }
+        statement_end(&b);
+        *ret_count = count;
+        return MIN_OF(r, 0);
+}
+
 /* ---- lists ------------------------------------------------------------------------------------------------------ */
 
 /* What no index finds is looked for among the newest only: a list must not hold up the turns (100 ms at the most). */

@@ -68,6 +68,13 @@
           "SELECT " CASE_COLUMNS " FROM cases WHERE customer = ? AND source = ? ORDER BY number DESC LIMIT 1")      \
         X(CASES_DUE, TURN, "SELECT number FROM cases WHERE due_at <= ? ORDER BY due_at LIMIT ?")                    \
         X(CASE_NEXT_DUE, TURN, "SELECT due_at FROM cases WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1")         \
+        /* two halves, as below */                                                                                 \
+        X(CASE_OWNERS, TURN,                                                                                        \
+          "SELECT window_ends_at, number, owner FROM cases "                                                        \
+          "WHERE state < 3 AND state = 1 AND mode = 0 AND window_ends_at = ?1 AND number > ?2 UNION ALL "           \
+          "SELECT window_ends_at, number, owner FROM cases "                                                        \
+          "WHERE state < 3 AND state = 1 AND mode = 0 AND window_ends_at > ?1 "                                     \
+          "ORDER BY window_ends_at, number LIMIT ?3")                                                               \
         X(CASES_OVERDUE_BETWEEN, TURN,                                                                              \
           "SELECT count(*) FROM cases "                                                                             \
           "WHERE state < 3 AND state = 1 AND mode = 0 AND window_ends_at >= ? AND window_ends_at < ?")              \

@@ -30,6 +30,8 @@ struct Turn {
         WallTime fetch_at; /* no pending delivery that is not out has its time before */
         WallTime due_at; /* no case is due before */
         WallTime too_old_told_at;
+        WallTime roster_at; /* nobody who owns a case leaves before */
+        CaseOwnerPlace roster_after; /* how far their cases have been looked through */
         Text *troubled; /* "CHANNEL RECIPIENT" that operators have been told of */
         size_t troubled_count, troubled_capacity;
 };
@@ -78,6 +80,12 @@ void subject_scene(Work *w, Subject *s, Party owner);
 Party work_owner(Work *w, const Case *c);
 Party work_catch_all(Work *w);
 Case case_copy(Arena *arena, const Case *c);
+/* handover.c */
+bool work_owner_is_gone(const Work *w, Text owner);
+/* Not done: it stays with whom it is, there is nobody better. */
+int work_hand_over(Work *w, Subject *s, bool *ret_is_done) MUST_CHECK;
+/* Since the roster was read, or the day on which somebody leaves: their cases. */
+int work_roster(Work *w) MUST_CHECK;
 /* act.c */
 int work_act(Work *w, Act *act) MUST_CHECK;
 /* delivery.c */

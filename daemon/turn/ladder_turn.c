@@ -134,10 +134,13 @@ static int due_decide(Work *w, Subject *s)
 int work_due(Work *w, int64_t case_number)
 {
         Subject s;
+        bool is_done = false;
         int r = subject_load(w, case_number, &s);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (s.c.state == CASE_OPEN)
+        if (s.c.state == CASE_OPEN && work_owner_is_gone(w, s.c.owner))
+                r = work_hand_over(w, &s, &is_done);
+        if (s.c.state == CASE_OPEN && r >= 0 && !is_done)
                 r = due_decide(w, &s);
         subject_done(&s);
         return r;

@@ -27,6 +27,12 @@ static int disabled_load(Turn *turn)
         return store_channels_disabled(turn->store, turn->memory, disabled_remember, turn);
 }
 
+static void roster_ask(Turn *turn)
+{
+        turn->roster_at = WALL_NONE;
+        turn->roster_after = CASE_OWNERS_ALL;
+}
+
 int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
 {
         CLEANUP(turn_freep) Turn *turn = calloc(1, sizeof(*turn));
@@ -34,6 +40,7 @@ int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
         turn->memory = arena_new(4096);
         turn->scratch = arena_new(SCRATCH_BYTES);
         turn->fetch_at = turn->due_at = turn->too_old_told_at = WALL_NONE;
+        roster_ask(turn);
         int r = store_last(store, &turn->last);
         turn->committed = turn->last;
         if (r >= 0) {
@@ -104,6 +111,7 @@ int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Tex
         (void)config_unref(turn->config);
         turn->config = config_ref(config);
         turn->troubled_count = 0;
+        roster_ask(turn);
         return 0;
 }
 
@@ -266,6 +274,8 @@ static int work_all(Work *w)
         if (r >= 0)
                 r = work_woken(w);
         if (r >= 0)
+                r = work_roster(w);
+        if (r >= 0)
                 r = work_due_cases(w);
         if (r >= 0)
                 r = work_fetch(w);
@@ -323,6 +333,7 @@ static void work_undo(Work *w, int error, ArenaMark start)
         w->turn->last = w->turn->committed;
         w->turn->fetch_at = w->turn->due_at = w->turn->too_old_told_at = WALL_NONE;
         w->turn->troubled_count = 0;
+        roster_ask(w->turn);
         (void)disabled_load(w->turn);
 }
 
@@ -331,7 +342,7 @@ static bool batch_writes(const Batch *batch, const Turn *turn)
         for (size_t i = 0; i < batch->input_count; i++)
                 if (batch->inputs[i].kind != INPUT_CALL)
                         return true;
-        return batch->move_count > 0 || turn->due_at.us <= batch->now.us ||
+        return batch->move_count > 0 || turn->due_at.us <= batch->now.us || turn->roster_at.us <= batch->now.us ||
                (turn->fetch_at.us <= batch->now.us && outbox_has_room(turn, batch));
 }
 
@@ -360,7 +371,8 @@ static void turn_transact(Turn *turn, Batch *batch)
 /* What waits for a place in the outbox needs no clock: a result makes the place, and comes in a batch. */
 static WallTime turn_wake_at(const Turn *turn, const Batch *batch)
 {
-        return outbox_has_room(turn, batch) ? wall_earlier(turn->fetch_at, turn->due_at) : turn->due_at;
+        WallTime next = wall_earlier(turn->roster_at, turn->due_at);
+        return outbox_has_room(turn, batch) ? wall_earlier(turn->fetch_at, next) : next;
 }
 
 void turn_run(Turn *turn, Batch *batch)

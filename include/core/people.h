@@ -68,6 +68,8 @@ static inline bool party_is_somebody(Party p)
 {
         return p.person || p.group;
 }
+/* A person who is there, or a group with at least one member who is. */
+bool roster_can_tell(const Roster *roster, Party p, WallTime at);
 /* Of somebody; never of nobody. */
 Text party_id(Party p);
 Text party_name(Party p); /* a group, or a person without a name, has its id for one */

@@ -108,6 +108,17 @@ int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max
 /* The earliest due_at of all; WALL_NEVER if nothing waits. Also outside a transaction. */
 int store_next_due(Store *store, WallTime *ret) MUST_CHECK;
 
+/* Who owns the open, live cases: a page of them, behind `after`, in the order of their windows. *ret_count: how many
+ * there were; fewer than `limit`: the last page. */
+typedef struct CaseOwnerPlace {
+        WallTime window_ends_at;
+        int64_t number;
+} CaseOwnerPlace;
+#define CASE_OWNERS_ALL ((CaseOwnerPlace){ { INT64_MIN }, INT64_MIN })
+typedef int (*CaseOwnerVisit)(void *userdata, CaseOwnerPlace place, Text owner);
+int store_case_owners(Store *store, CaseOwnerPlace after, size_t limit, Arena *arena, CaseOwnerVisit visit,
+                      void *userdata, size_t *ret_count) MUST_CHECK;
+
 typedef struct CaseFilter {
         bool only_open;    /* not closed */
         bool only_overdue; /* open, and the window has ended before `now` */

@@ -66,6 +66,7 @@ static void reload_expect(World *w, Text name, Text refusal)
         config_swap(w, config);
         if (refusal.data)
                 fail(w, "expected the configuration to be refused");
+        w->wake_at = w->now; /* who is still there is looked up at once */
         world_settle(w);
 }
 

@@ -73,6 +73,23 @@ static void a_party_is_a_person_then_a_group(void **state UNUSED)
         assert_false(party_is_somebody(roster_party(&roster, TEXT_NONE, DAY_1)));
 }
 
+static void a_group_can_be_told_as_long_as_one_of_its_members_is_there(void **state UNUSED)
+{
+        const Person persons[] = {
+                { .id = TEXT("ana"), .from = WALL_NONE, .until = DAY_1 },
+                { .id = TEXT("ben"), .from = WALL_NONE, .until = DAY_2 },
+        };
+        const Text members[] = { TEXT("ana"), TEXT("ben"), TEXT("who-was-never-there") };
+        const Group groups[] = { { .id = TEXT("desk"), .members = members, .member_count = COUNT_OF(members) } };
+        const Roster roster = { .persons = persons, .person_count = 2, .groups = groups, .group_count = 1 };
+        Party desk = roster_party(&roster, TEXT("desk"), DAY_1);
+        assert_true(roster_can_tell(&roster, desk, before(DAY_1)));
+        assert_true(roster_can_tell(&roster, desk, DAY_1));
+        assert_false(roster_can_tell(&roster, desk, DAY_2));
+        assert_true(roster_can_tell(&roster, roster_party(&roster, TEXT("ana"), before(DAY_1)), before(DAY_1)));
+        assert_false(roster_can_tell(&roster, roster_party(&roster, TEXT("ana"), DAY_1), DAY_1));
+}
+
 static void a_party_answers_for_its_person_or_group(void **state UNUSED)
 {
         const Zone other = { .name = TEXT("Other") };
@@ -282,6 +299,7 @@ int main(void)
                 cmocka_unit_test(a_person_is_found_by_id_in_force_at_the_time),
                 cmocka_unit_test(a_party_is_a_person_then_a_group),
                 cmocka_unit_test(a_party_answers_for_its_person_or_group),
+                cmocka_unit_test(a_group_can_be_told_as_long_as_one_of_its_members_is_there),
                 cmocka_unit_test(exact_beats_wildcard_and_longer_beats_shorter),
                 cmocka_unit_test(the_star_alone_takes_any_territory_but_none),
                 cmocka_unit_test(only_rows_in_force_at_the_time_count),

@@ -226,6 +226,48 @@ static void what_finds_no_room_comes_later_each_once(void **state)
         assert_int_equal(alerts, ANSWERS);
 }
 
+/* ---- owners who leave ------------------------------------------------------------------------------------------- */
+
+/* Alerts to the desk, until no turn asks for another. */
+static size_t orphans_told(Scene *s)
+{
+        size_t alerts = 0;
+        for (bool has_more = true; has_more;) {
+                CLEANUP(batch_freep) Batch *next = batch_at(s, TUESDAY, 4000);
+                turn_run(s->turn, next);
+                assert_int_equal(next->error, 0);
+                has_more = next->has_more;
+                for (const Parcel *p = next->parcels; p; p = p->next)
+                        alerts += p->message == MESSAGE_ALERT && text_is(p->c->owner, "desk");
+        }
+        return alerts;
+}
+
+/* All of them at the same moment, as in a file of answers that have a date and no time. */
+static void every_case_of_an_owner_who_has_left_is_handed_over_however_many_there_are(void **state)
+{
+        Scene *s = *state;
+        enum {
+                ANSWERS = 1100
+        };
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 2000);
+        for (int i = 0; i < ANSWERS; i++)
+                batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        CLEANUP(batch_freep) Batch *told = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 2000);
+        assert_int_equal(orphans_told(s), 0);
+        CLEANUP(report_freep) Report *report = report_new();
+        Config *without = NULL;
+        Text message;
+        assert_int_equal(config_load(CONFIG, TUESDAY, report, &without), 0);
+        must(without->roster.persons[0].until.us == WALL_NEVER.us && text_is(without->roster.persons[0].id, "ana"));
+        ((Person *)(uintptr_t)without->roster.persons)[0].until = TUESDAY;
+        assert_int_equal(turn_adopt(s->turn, without, TUESDAY, s->arena, &message), 0);
+        (void)config_unref(s->config);
+        s->config = without;
+        assert_int_equal(orphans_told(s), 2 * ANSWERS); /* joe and ben of the desk */
+}
+
 static void more_cases_than_one_turn_takes_are_taken_by_the_next(void **state)
 {
         Scene *s = *state;
@@ -339,6 +381,7 @@ int main(void)
                 CLAIM(a_turn_that_fails_for_days_takes_no_more_memory),
                 CLAIM(what_was_said_in_a_turn_that_failed_is_said_again),
                 CLAIM(the_trace_of_a_record_goes_with_its_messages_also_when_the_turn_failed_first),
+                CLAIM(every_case_of_an_owner_who_has_left_is_handed_over_however_many_there_are),
                 CLAIM(a_full_outbox_does_not_spin),
                 CLAIM(what_finds_no_room_comes_later_each_once),
                 CLAIM(more_cases_than_one_turn_takes_are_taken_by_the_next),
