@@ -22,7 +22,7 @@ SAN_OBJECTS := $(if $(filter thread,$(SAN)),$(B)/tests/tsan/threads.o)
 PROGRAMS := $(B)/closedloopd $(B)/closedloopctl
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 
-all: $(PROGRAMS) ## build the daemon and its tool
+all: $(PROGRAMS) $(B)/closedloopd.catalog ## build the daemon and its tool
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -55,6 +55,10 @@ tests-build: $(UNIT_TESTS) $(B)/scenario $(B)/docs-tables
 
 $(B)/docs-tables: $(B)/tests/docs/tables.o $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+
+# What `journalctl -x` says under each message.
+$(B)/closedloopd.catalog: $(B)/docs-tables
+	@echo '  GEN  $@'; $< catalog >$@.new && mv $@.new $@
 
 $(B)/scenario: $(patsubst %.c,$(B)/%.o,$(wildcard tests/scenario/*.c)) $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)

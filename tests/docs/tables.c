@@ -1,7 +1,9 @@
 /* tables.c - prints the parts of the documentation that are tables in the code: what the README shows cannot be wrong
- * for long. Usage: tables views|states|metrics|verbs|options */
+ * for long; and the journal's catalog. Usage: tables views|states|metrics|options|messages|catalog */
 #include <stdio.h>
+#include <syslog.h>
 
+#include "base/notice.h"
 #include "config/option.h"
 #include "core/case.h"
 #include "store/store.h"
@@ -70,6 +72,47 @@ static void options_print(void)
         printf("```\n" TEXT_F "```\n", TEXT_ARG(text_trim(buffer_text(&b))));
 }
 
+static const char *priority_text(int priority)
+{
+        return priority <= LOG_ERR ? "Error" : priority == LOG_WARNING ? "Warning" : "Note";
+}
+
+static void messages_print(void)
+{
+        for (NoticeId id = 0; id < NOTICE_MAX; id++) {
+                const NoticeRow *row = notice_row(id);
+                printf("%s### %s\n\n*%s.* %s\n\n**What to do:** %s\n\nMESSAGE_ID `%s`\n", id ? "\n" : "", row->subject,
+                       priority_text(row->priority), row->cause, row->cure, row->message_id);
+        }
+}
+
+/* For `journalctl -x`, which shows it under the line: 76 columns. */
+static void paragraph_print(Text words)
+{
+        size_t column = 0;
+        Text word;
+        while (text_split(&words, ' ', &word)) {
+                bool is_new_line = column + word.len + 1 > 76;
+                printf("%s" TEXT_F, column == 0 ? "" : is_new_line ? "\n" : " ", TEXT_ARG(word));
+                column = (is_new_line || column == 0 ? 0 : column + 1) + word.len;
+        }
+        printf("\n");
+}
+
+/* systemd's catalog format: an entry each, of header fields, an empty line, and text. */
+static void catalog_print(void)
+{
+        for (NoticeId id = 0; id < NOTICE_MAX; id++) {
+                const NoticeRow *row = notice_row(id);
+                printf("%s-- %s\nSubject: %s\nDefined-By: closedloopd\n"
+                       "Documentation: file:///usr/share/doc/closedloop/messages.md\n\n",
+                       id ? "\n" : "", row->message_id, row->subject);
+                paragraph_print(text_from(row->cause));
+                printf("\nWhat to do:\n");
+                paragraph_print(text_from(row->cure));
+        }
+}
+
 int main(int argc, char **argv)
 {
         const char *wanted = argc > 1 ? argv[1] : "";
@@ -81,6 +124,10 @@ int main(int argc, char **argv)
                 metrics_print();
         else if (strcmp(wanted, "options") == 0)
                 options_print();
+        else if (strcmp(wanted, "messages") == 0)
+                messages_print();
+        else if (strcmp(wanted, "catalog") == 0)
+                catalog_print();
         else
                 return 64;
         return 0;
