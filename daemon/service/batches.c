@@ -28,7 +28,7 @@ void service_submit(Service *s)
         Batch *batch = s->gather;
         service_moves_add(s, batch);
         size_t busy = outbox_count(s->outbox);
-        batch->parcels_wanted = s->is_stopping || busy >= OUTBOX_MAX ? 0 : OUTBOX_MAX - busy;
+        batch->parcels_wanted = s->is_stopping || busy >= OUTBOX_ROOM_MAX ? 0 : OUTBOX_ROOM_MAX - busy;
         batch->submitted_at = clock_mono();
         s->lent_answers = batch->answer_count;
         s->wants_turn = false;
@@ -135,6 +135,7 @@ static void batch_done(Service *s, Batch *batch)
         results_settle(s, batch);
         s->lent_answers = 0;
         outbox_add(s->outbox, parcels);
+        service_lanes_break(s, batch->broken, batch->broken_count);
         service_letters_write(s, batch->letters, batch->letter_count);
         service_figures_add(s, batch);
         calls_done(batch);

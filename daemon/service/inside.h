@@ -12,9 +12,9 @@
 
 enum {
         ANSWERS_MAX = 1024,          /* flagged answers in a batch */
-        OUTBOX_MAX = 3072,           /* parcels in memory */
         GATHER_BYTES_MAX = 64 << 20, /* dead letters can be large */
         SOURCES_MAX = 64,
+        LANE_SECONDS_MAX = 5,   /* that a parcel waits for its place at the receiver */
         RESULTS_MAX = 64,       /* results of deliveries that may wait for company ... */
         RESULTS_US = 10 * 1000, /* ... and how long */
 };
@@ -41,8 +41,6 @@ struct ChannelHealth {
         ChannelHealth *next;
         char *name;
         int64_t failures; /* in a row; 0: it works */
-        int stalls;       /* of these, temporary ones in a row */
-        bool is_stuck;    /* so many that nothing waits for it in memory */
         WallTime failing_since;
         char detail[SEND_DETAIL_BYTES];
 };
@@ -121,6 +119,7 @@ void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);
 void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count);
 void service_lanes_relieve(Service *s);
+void service_lanes_break(Service *s, const Text *channels, size_t count);
 void service_letters_tick(Service *s);
 void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);

@@ -370,7 +370,7 @@ static void on_drained(void *userdata)
 static bool outbox_has_room(Service *s)
 {
         size_t coming = outbox_count(s->outbox) + s->lent_answers + s->gather->answer_count;
-        s->is_full = coming >= (s->is_full ? OUTBOX_MAX * 3 / 4 : OUTBOX_MAX);
+        s->is_full = coming >= (s->is_full ? OUTBOX_ROOM_MAX * 3 / 4 : OUTBOX_ROOM_MAX);
         return !s->is_full;
 }
 

@@ -72,69 +72,61 @@ static void result_add(Service *s, Parcel *parcel, Fate fate, const SendResult *
                 .parcel = parcel,
                 .fate = fate,
                 .code = result->code,
+                .is_of_target = result->is_of_target,
                 .retry_after = result->retry_after,
                 .detail = arena_text(s->gather->arena, text_from(result->detail)),
         };
         service_results_wait(s);
 }
 
-/* As if it had been tried: its patience runs, the next channel is asked when that is over. */
-static void parcel_put_off(void *userdata, Parcel *parcel)
+static void parcel_give_back(void *userdata, Parcel *parcel)
 {
-        const SendResult result = { .detail = "not tried: the channel does not work" };
-        result_add(userdata, parcel, FATE_TEMPORARY, &result);
+        const SendResult result = { .detail = "" };
+        result_add(userdata, parcel, FATE_UNTRIED, &result);
 }
 
-/* A receiver that does not answer has a few messages with it at a time, to see whether it does again. What waits behind
- * them would fill the outbox, and with it everybody's way out and the way in. */
-static void lane_relieve(Service *s, const ChannelHealth *h)
-{
-        if (h->is_stuck && !s->is_stopping)
-                outbox_put_off(s->outbox, text_from(h->name), parcel_put_off, s);
-}
-
+/* What waits for a receiver that does not work, or has waited too long for one that is slow, would fill the outbox, and
+ * with it everybody's way out and the way in: the store keeps it. */
 void service_lanes_relieve(Service *s)
 {
-        for (const ChannelHealth *h = s->channels; h; h = h->next)
-                lane_relieve(s, h);
+        if (!s->is_stopping)
+                outbox_age(s->outbox, LANE_SECONDS_MAX, parcel_give_back, s);
 }
 
-static void stalls_count(ChannelHealth *h, const Channel *channel, SendClass class)
+void service_lanes_break(Service *s, const Text *channels, size_t count)
 {
-        enum {
-                STALLS_MIN = 2,
-                STALLS_MAX = 8
-        };
-        h->stalls = class == SEND_TEMPORARY ? MIN_OF(h->stalls + 1, (int)STALLS_MAX) : 0;
-        h->is_stuck = h->stalls >= MAX_OF((int)STALLS_MIN, MIN_OF(channel->in_flight, (int)STALLS_MAX));
+        for (size_t i = 0; i < count && !s->is_stopping; i++)
+                outbox_give_back(s->outbox, channels[i], parcel_give_back, s);
 }
 
-static const ChannelHealth *health_note(Service *s, const Parcel *parcel, const SendResult *result)
+/* One failure is logged once: of a receiver that does not work the first, and that it works again. */
+static void health_note(Service *s, const Parcel *parcel, const SendResult *result)
 {
         ChannelHealth *h = channel_health(s, parcel->channel->name);
-        stalls_count(h, parcel->channel, result->class);
         if (result->class == SEND_ACCEPTED) {
+                if (h->failures > 1)
+                        notice_log(NOTICE_CHANNEL_WORKS, about_channel(parcel->channel->name),
+                                   "channel \"%s\", after %lld failures", h->name, (long long)h->failures);
                 h->failures = 0;
-                return h;
+                return;
         }
+        bool is_known = h->failures > 1 && result->class == SEND_TEMPORARY && result->is_of_target;
+        if (!is_known)
+                failure_log(parcel, result);
         if (h->failures++ == 0)
                 h->failing_since = clock_wall();
         memcpy(h->detail, result->detail, sizeof(h->detail));
-        return h;
 }
 
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result)
 {
         Service *s = userdata;
-        if (result->class != SEND_ACCEPTED)
-                failure_log(parcel, result);
         metrics_add(s->metrics, METRIC_DELIVERIES, parcel->channel->name, text_from(send_class_text(result->class)), 1);
         if (result->is_unknown)
                 metrics_add(s->metrics, METRIC_POSSIBLE_REPEATS, parcel->channel->name, TEXT_NONE, 1);
         metrics_observe(s->metrics, METRIC_DELIVERY_SECONDS, parcel->channel->name, (double)result->took.us / 1e6);
-        const ChannelHealth *h = health_note(s, parcel, result);
+        health_note(s, parcel, result);
         result_add(s, parcel, fate_of(result->class), result);
-        lane_relieve(s, h);
 }
 
 /* ---- dead letters ----------------------------------------------------------------------------------------------- */

@@ -177,7 +177,9 @@ const char *const schema_migrations[] = {
         "INSERT INTO figure VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, NULL);",
 
         /* version 2 */
-        "",
+        /* by channel: what waits for one that is slow or broken is not walked through for the others */
+        "DROP INDEX delivery_due;"
+        "CREATE INDEX delivery_due ON delivery (channel, next_at) WHERE state = 0;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_migrations);

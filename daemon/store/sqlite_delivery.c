@@ -224,9 +224,10 @@ int store_alert_state(Store *store, int64_t case_number, int32_t epoch, AlertSta
         return 0;
 }
 
-int store_delivery_next(Store *store, WallTime after, WallTime *ret)
+int store_delivery_next(Store *store, Text channel, WallTime after, WallTime *ret)
 {
         Binding b = statement_begin(store, STATEMENT_DELIVERY_NEXT);
+        bind_text(&b, channel);
         bind_integer(&b, after.us);
         return statement_number(store, &b, WALL_NEVER.us, &ret->us);
 }
@@ -258,22 +259,23 @@ enum {
         DUE_AT_ONCE = 128
 };
 
-static int due_bite(Store *store, const DeliveryRow *after, Arena *arena, DeliveryList *list)
+static int due_bite(Store *store, Text channel, const DeliveryRow *after, Arena *arena, DeliveryList *list)
 {
         list->count = 0;
         Binding b = statement_begin(store, STATEMENT_DELIVERIES_DUE);
         bind_integer(&b, after->next_at.us);
         bind_integer(&b, after->row);
         bind_integer(&b, DUE_AT_ONCE);
+        bind_text(&b, channel);
         return deliveries_collect(store, &b, arena, list);
 }
 
-int store_deliveries_due(Store *store, WallTime now, Arena *arena, DeliveryVisit visit, void *userdata)
+int store_deliveries_due(Store *store, Text channel, WallTime now, Arena *arena, DeliveryVisit visit, void *userdata)
 {
         DeliveryRow last = { .row = INT64_MIN, .next_at = { INT64_MIN } };
         DeliveryList list = { 0 };
         do {
-                int r = due_bite(store, &last, arena, &list);
+                int r = due_bite(store, channel, &last, arena, &list);
                 for (size_t i = 0; i < list.count && r == 0; i++) {
                         last = list.rows[i];
                         r = wall_before(now, last.next_at) ? 1 : visit(userdata, &last);
@@ -282,6 +284,38 @@ int store_deliveries_due(Store *store, WallTime now, Arena *arena, DeliveryVisit
                         return MIN_OF(r, 0);
         } while (list.count == DUE_AT_ONCE);
         return 0;
+}
+
+/* From name to name, so that it costs as many look-ups as there are channels, however many messages wait. */
+int store_delivery_channels(Store *store, Arena *arena, ChannelNameVisit visit, void *userdata)
+{
+        Text name = TEXT_NONE;
+        for (;;) {
+                Binding b = statement_begin(store, STATEMENT_DELIVERY_CHANNEL);
+                bind_text(&b, name.data ? name : TEXT(""));
+                int r = statement_step(store, &b);
+                if (r <= 0)
+                        return r;
+                Row row = row_of(&b, arena);
+                name = row_text(&row);
+                statement_end(&b);
+                r = visit(userdata, name);
+                if (r != 0)
+                        return MIN_OF(r, 0);
+        }
+}
+
+int store_deliveries_wake(Store *store, Text channel, WallTime now, size_t max, size_t *ret_count)
+{
+        int64_t changes;
+        Binding b = statement_begin(store, STATEMENT_DELIVERIES_WAKE);
+        bind_integer(&b, now.us);
+        bind_text(&b, channel);
+        bind_integer(&b, (int64_t)max);
+        int r = statement_run(store, &b, &changes);
+        if (r >= 0)
+                *ret_count = (size_t)changes;
+        return r;
 }
 
 static Binding list_bind(Store *store, const DeliveryFilter *filter)

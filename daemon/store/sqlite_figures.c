@@ -86,14 +86,37 @@ static int overdue_move(Store *store, WallTime now)
         return 0;
 }
 
+typedef struct Oldest {
+        Store *store;
+        WallTime at;
+} Oldest;
+
+static int oldest_visit(void *userdata, Text channel)
+{
+        Oldest *oldest = userdata;
+        WallTime at;
+        int r = store_delivery_next(oldest->store, channel, WALL_NONE, &at);
+        if (r >= 0)
+                oldest->at = wall_earlier(oldest->at, at);
+        return r;
+}
+
+static int oldest_find(Store *store, WallTime *ret)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(1024);
+        Oldest oldest = { store, WALL_NEVER };
+        int r = store_delivery_channels(store, arena, oldest_visit, &oldest);
+        if (r >= 0)
+                *ret = oldest.at;
+        return r;
+}
+
 int store_counts(Store *store, WallTime now, StoreCounts *ret)
 {
+        WallTime oldest;
         int r = overdue_move(store, now);
-        if (r < 0)
-                return r;
-        int64_t oldest;
-        Binding b = statement_begin(store, STATEMENT_DELIVERY_OLDEST);
-        r = statement_number(store, &b, WALL_NEVER.us, &oldest);
+        if (r >= 0)
+                r = oldest_find(store, &oldest);
         if (r < 0)
                 return r;
         const Figures *f = &store->figures;
@@ -102,7 +125,7 @@ int store_counts(Store *store, WallTime now, StoreCounts *ret)
                 .overdue = f->overdue,
                 .deliveries_pending = f->deliveries_pending,
                 .deliveries_failed = f->deliveries_failed,
-                .oldest_pending = { oldest },
+                .oldest_pending = oldest,
                 .dead_letters = f->dead_letters,
         };
         return 0;

@@ -55,9 +55,13 @@ int store_channel_disable(Store *store, Text channel, Text recipient, WallTime n
 
 int store_channel_enable(Store *store, Text channel, Text recipient)
 {
-        Binding b = statement_begin(store, recipient.data ? STATEMENT_CHANNEL_ENABLE : STATEMENT_CHANNEL_ENABLE_ALL);
-        bind_text(&b, channel);
-        if (recipient.data)
+        StatementId id = !channel.data    ? STATEMENT_CHANNELS_ENABLE
+                         : recipient.data ? STATEMENT_CHANNEL_ENABLE
+                                          : STATEMENT_CHANNEL_ENABLE_ALL;
+        Binding b = statement_begin(store, id);
+        if (channel.data)
+                bind_text(&b, channel);
+        if (channel.data && recipient.data)
                 bind_text(&b, recipient);
         return statement_run(store, &b, NULL);
 }

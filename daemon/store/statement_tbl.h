@@ -5,18 +5,18 @@
 #pragma once
 
 /* What never changes of a case, then what does: case_bind() and case_row() follow this order. */
-#define CASE_COLUMNS                                                                                         \
-        "number, id, source, customer, territory, rule, policy, opened_at, "                                 \
-        "state, mode, severity, epoch, sequence, owner, owner_is_group, submitted_at, window_ends_at, "      \
-        "told_at, paused_until, attempts, last_attempt_at, last_attempt_result, last_attempt_channel, "      \
+#define CASE_COLUMNS                                                                                    \
+        "number, id, source, customer, territory, rule, policy, opened_at, "                            \
+        "state, mode, severity, epoch, sequence, owner, owner_is_group, submitted_at, window_ends_at, " \
+        "told_at, paused_until, attempts, last_attempt_at, last_attempt_result, last_attempt_channel, " \
         "level, responses, first_contact_at, contacted_at, closed_at, outcome, cause, is_held, due_at, steps"
 
-#define RESPONSE_COLUMNS                                                                                        \
+#define RESPONSE_COLUMNS                                                                                       \
         "number, case_number, source, response_id, topic, partition, record_offset, record_at, submitted_at, " \
         "recorded_at, submitted_note, fields, trail, traceparent"
 
-#define DELIVERY_COLUMNS                                                                                       \
-        "number, case_number, epoch, rung, occurrence, sequence, recipient, channel, why, message, state, "    \
+#define DELIVERY_COLUMNS                                                                                    \
+        "number, case_number, epoch, rung, occurrence, sequence, recipient, channel, why, message, state, " \
         "due_at, next_at, first_tried_at, ended_at, attempts, code, detail, late, fell_over, note"
 
 #define DEAD_LETTER_COLUMNS \
@@ -119,12 +119,17 @@
           "count(*) FROM delivery WHERE case_number = ? AND epoch = ? AND message = 0 AND why = 0 AND state <> 3")  \
         /* two halves: a comparison of pairs would walk through everything that is due in the same microsecond */   \
         X(DELIVERIES_DUE, TURN,                                                                                     \
-          "SELECT " DELIVERY_COLUMNS " FROM delivery WHERE state = 0 AND next_at = ?1 AND number > ?2 UNION ALL "   \
-          "SELECT " DELIVERY_COLUMNS " FROM delivery WHERE state = 0 AND next_at > ?1 "                             \
+          "SELECT " DELIVERY_COLUMNS " FROM delivery WHERE state = 0 AND channel = ?4 AND next_at = ?1 "            \
+          "AND number > ?2 UNION ALL "                                                                              \
+          "SELECT " DELIVERY_COLUMNS " FROM delivery WHERE state = 0 AND channel = ?4 AND next_at > ?1 "            \
           "ORDER BY next_at, number LIMIT ?3")                                                                      \
         X(DELIVERY_NEXT, TURN,                                                                                      \
-          "SELECT next_at FROM delivery WHERE state = 0 AND next_at > ? ORDER BY next_at LIMIT 1")                  \
-        X(DELIVERY_OLDEST, TURN, "SELECT next_at FROM delivery WHERE state = 0 ORDER BY next_at LIMIT 1")           \
+          "SELECT next_at FROM delivery WHERE state = 0 AND channel = ? AND next_at > ? ORDER BY next_at LIMIT 1")  \
+        X(DELIVERY_CHANNEL, TURN,                                                                                   \
+          "SELECT channel FROM delivery WHERE state = 0 AND channel > ? ORDER BY channel LIMIT 1")                  \
+        X(DELIVERIES_WAKE, TURN,                                                                                    \
+          "UPDATE delivery SET next_at = ?1 WHERE number IN (SELECT number FROM delivery WHERE state = 0 "          \
+          "AND channel = ?2 AND next_at > ?1 AND first_tried_at IS NOT NULL ORDER BY next_at LIMIT ?3)")            \
         X(DELIVERIES_ALL, LIST, "SELECT " DELIVERY_COLUMNS " FROM delivery ORDER BY number DESC LIMIT ?")           \
         X(DELIVERIES_FAILED, LIST,                                                                                  \
           "SELECT " DELIVERY_COLUMNS " FROM delivery WHERE state = 2 ORDER BY number DESC LIMIT ?")                 \
@@ -136,7 +141,8 @@
           "INSERT INTO channel_state (channel, recipient, disabled_at, reason) VALUES (?, ?, ?, ?) "                \
           "ON CONFLICT DO NOTHING")                                                                                 \
         X(CHANNEL_ENABLE, TURN, "DELETE FROM channel_state WHERE channel = ? AND recipient = ?")                    \
-        X(CHANNEL_ENABLE_ALL, TURN, "DELETE FROM channel_state WHERE channel = ?")                                  \
+        X(CHANNEL_ENABLE_ALL, TURN, "DELETE FROM channel_state WHERE channel = ? AND recipient <> ''")              \
+        X(CHANNELS_ENABLE, LIST, "DELETE FROM channel_state WHERE recipient <> ''")                                 \
         X(CHANNELS_DISABLED, LIST,                                                                                  \
           "SELECT channel, recipient, disabled_at, reason FROM channel_state ORDER BY channel, recipient")          \
         /* policies and names */                                                                                    \

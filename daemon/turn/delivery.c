@@ -5,6 +5,9 @@
 #include "inside.h"
 #include "turn/id.h"
 
+/* What waits for a broken channel looks at its patience, and at its end, at least so often. */
+static const Span PUT_OFF = { INT64_C(1800) * 1000000 };
+
 /* ---- which channel ---------------------------------------------------------------------------------------------- */
 
 static bool is_disabled(const Work *w, Text channel, Text recipient)
@@ -90,6 +93,7 @@ static void parcel_hand_out(Work *w, Parcel *p)
         *w->parcels_end = p;
         w->parcels_end = &p->next;
         w->batch->parcel_count++;
+        lane_of(w->turn, p->channel->name)->out++;
         work_note(w, sent, p->delivery);
 }
 
@@ -130,9 +134,16 @@ static void parcel_of_operator(Parcel *p)
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
 
-static bool has_room(const Work *w)
+static bool has_room(const Work *w, const Lane *lane)
 {
-        return w->batch->parcel_count < w->batch->parcels_wanted;
+        return w->batch->parcel_count < w->batch->parcels_wanted && lane_room(lane, w->now) > 0;
+}
+
+/* There is something in the store for it, from then on. */
+static void lane_expect(Work *w, Text channel, WallTime at)
+{
+        Lane *lane = lane_of(w->turn, channel);
+        lane->fetch_at = wall_earlier(lane->fetch_at, at);
 }
 
 static Text collapsed_write(Work *w, const Effect *effect)
@@ -215,35 +226,78 @@ static int operator_tell(Work *w, Text recipient, Text text)
                 .note = text,
         };
         int r = row_add(w, &row);
-        w->turn->fetch_at = w->now;
+        lane_expect(w, row.channel, w->now);
         return r == -EEXIST ? 0 : r;
 }
 
-/* Words for whoever has to mend it, once per channel and recipient until the channel works again: what a receiver
- * answers may differ each time. */
-static int tell_operators(Work *w, const DeliveryRow *row, Text text)
+static int operators_tell(Work *w, Text text)
 {
-        Text trouble = arena_textf(w->arena, TEXT_F " " TEXT_F, TEXT_ARG(row->channel), TEXT_ARG(row->recipient));
-        if (is_troubled(w->turn, trouble))
-                return 0;
-        trouble_note(w->turn, trouble);
         int r = 0;
         for (size_t i = 0; i < w->config->operator_count && r >= 0; i++)
                 r = operator_tell(w, w->config->operators[i], text);
         return r;
 }
 
-static void trouble_over(Work *w, Text channel)
+/* Somebody cannot be reached over a channel that works: once until they can. */
+static int recipient_trouble(Work *w, const DeliveryRow *row, Text text)
+{
+        Text trouble = arena_textf(w->arena, TEXT_F " " TEXT_F, TEXT_ARG(row->channel), TEXT_ARG(row->recipient));
+        if (is_troubled(w->turn, trouble))
+                return 0;
+        trouble_note(w->turn, trouble);
+        return operators_tell(w, text);
+}
+
+static void recipient_works(Work *w, const DeliveryRow *row)
 {
         Turn *turn = w->turn;
+        if (turn->troubled_count == 0)
+                return;
+        Text trouble = arena_textf(w->arena, TEXT_F " " TEXT_F, TEXT_ARG(row->channel), TEXT_ARG(row->recipient));
         size_t kept = 0;
-        for (size_t i = 0; i < turn->troubled_count; i++) {
-                Text rest = turn->troubled[i], name;
-                (void)text_split(&rest, ' ', &name);
-                if (!text_equal(name, channel))
+        for (size_t i = 0; i < turn->troubled_count; i++)
+                if (!text_equal(turn->troubled[i], trouble))
                         turn->troubled[kept++] = turn->troubled[i];
-        }
         turn->troubled_count = kept;
+}
+
+/* A channel begins to fail: said once, whomever it was to reach and whatever the receiver answers each time, and again
+ * when it is over. One that comes and goes is told of once an hour. */
+static int channel_trouble(Work *w, Lane *lane, Text text)
+{
+        if (lane->is_troubled)
+                return 0;
+        lane->is_troubled = true;
+        lane->troubled_since = w->now;
+        if (wall_is_set(lane->told_at) && w->now.us < wall_add(lane->told_at, SPAN_HOUR).us)
+                return 0;
+        lane->has_told = true;
+        lane->told_at = w->now;
+        int r = store_channel_disable(w->store, lane->name, TEXT(""), w->now, text);
+        return r < 0 ? r : operators_tell(w, text);
+}
+
+static int channel_works(Work *w, Lane *lane)
+{
+        bool has_told = lane->has_told;
+        if (!lane->is_troubled)
+                return 0;
+        lane->is_troubled = lane->has_told = false;
+        if (!has_told)
+                return 0;
+        int r = store_channel_enable(w->store, lane->name, TEXT(""));
+        Span failed = wall_since(w->now, lane->troubled_since);
+        return r < 0 ? r
+                     : operators_tell(w, arena_textf(w->arena,
+                                                     "channel \"" TEXT_F
+                                                     "\" works again, %lld minutes after you were told",
+                                                     TEXT_ARG(lane->name), (long long)(failed.us / 60000000)));
+}
+
+static int trouble(Work *w, const DeliveryRow *row, bool is_of_target, Text text)
+{
+        return is_of_target ? channel_trouble(w, lane_of(w->turn, row->channel), text)
+                            : recipient_trouble(w, row, text);
 }
 
 /* ---- telling ---------------------------------------------------------------------------------------------------- */
@@ -260,10 +314,10 @@ static int tell_nowhere(Work *w, DeliveryRow *row)
         if (r >= 0 && row->message == MESSAGE_ALERT && row->why == RECIPIENT_OWNER)
                 work_wake(w, row->case_number);
         if (r >= 0)
-                r = tell_operators(w, row,
-                                   arena_textf(w->arena,
-                                               "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
-                                               TEXT_ARG(row->recipient)));
+                r = recipient_trouble(w, row,
+                                      arena_textf(w->arena,
+                                                  "\"" TEXT_F "\" cannot be told of a case: no channel of theirs works",
+                                                  TEXT_ARG(row->recipient)));
         return r == -EEXIST ? 0 : r;
 }
 
@@ -277,8 +331,8 @@ int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect)
         int r = row_add(w, &row);
         if (r < 0)
                 return r == -EEXIST ? 0 : r; /* promise S4: it was decided before */
-        if (row.next_at.us > w->now.us || !has_room(w)) {
-                w->turn->fetch_at = wall_earlier(w->turn->fetch_at, row.next_at);
+        if (row.next_at.us > w->now.us || !has_room(w, lane_of(w->turn, row.channel))) {
+                lane_expect(w, row.channel, row.next_at);
                 return 0;
         }
         Parcel *p = parcel_start(w, s->memory, &row);
@@ -324,7 +378,7 @@ static int fall_over(Work *w, DeliveryRow *row)
         other.detail = TEXT_NONE;
         other.fell_over = false;
         int r = row_add(w, &other);
-        w->turn->fetch_at = w->now;
+        lane_expect(w, other.channel, w->now);
         return r == -EEXIST ? 0 : r;
 }
 
@@ -338,8 +392,10 @@ static void row_end(const Work *w, DeliveryRow *row, DeliveryState state)
 static int result_accepted(Work *w, DeliveryRow *row, const Parcel *p)
 {
         row_end(w, row, DELIVERY_ACCEPTED);
-        trouble_over(w, row->channel);
-        int r = store_delivery_save(w->store, row);
+        recipient_works(w, row);
+        int r = channel_works(w, lane_of(w->turn, row->channel));
+        if (r >= 0)
+                r = store_delivery_save(w->store, row);
         if (r >= 0 && p->was_kept && p->reader && p->reader->channel_count > 1)
                 r = store_delivery_drop_others(w->store, row, w->now);
         bool may_be_held = number_set_has(&w->turn->held, row->case_number) || (p->c && p->c->is_held);
@@ -356,10 +412,9 @@ static int result_failed(Work *w, DeliveryRow *row, const Result *result, bool h
         if (r >= 0)
                 r = store_delivery_save(w->store, row);
         if (r >= 0)
-                r = tell_operators(w, row,
-                                   arena_textf(w->arena, "channel \"" TEXT_F "\" failed for \"" TEXT_F "\": " TEXT_F,
-                                               TEXT_ARG(row->channel), TEXT_ARG(row->recipient),
-                                               TEXT_ARG(result->detail)));
+                r = trouble(w, row, result->is_of_target && result->fate != FATE_GONE,
+                            arena_textf(w->arena, "channel \"" TEXT_F "\" failed for \"" TEXT_F "\": " TEXT_F,
+                                        TEXT_ARG(row->channel), TEXT_ARG(row->recipient), TEXT_ARG(result->detail)));
         if (r >= 0 && is_owner_alert(row))
                 work_wake(w, row->case_number);
         return r;
@@ -386,37 +441,58 @@ static uint64_t chance_of(const Parcel *p)
 }
 
 /* Patience is at its end: the next channel is asked as well, while this one goes on being tried. */
-static int patience_lost(Work *w, DeliveryRow *row, const Result *result, Span tried)
+static int patience_lost(Work *w, DeliveryRow *row, bool is_of_target, Span tried)
 {
         int r = fall_over(w, row);
         if (r >= 0)
-                r = tell_operators(w, row,
-                                   arena_textf(w->arena,
-                                               "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
-                                               TEXT_ARG(row->channel), (long long)(tried.us / 60000000),
-                                               TEXT_ARG(result->detail)));
+                r = trouble(w, row, is_of_target,
+                            arena_textf(w->arena, "channel \"" TEXT_F "\" has not worked for %lld minutes: " TEXT_F,
+                                        TEXT_ARG(row->channel), (long long)(tried.us / 60000000),
+                                        TEXT_ARG(row->detail)));
         if (r >= 0 && is_owner_alert(row))
                 work_wake(w, row->case_number);
         return r;
 }
 
+/* It stays pending: until its delay is over, but not longer than until the next channel is due. */
+static int delivery_wait(Work *w, DeliveryRow *row, const Channel *channel, bool is_of_target, Span delay)
+{
+        Span tried = wall_since(w->now, row->first_tried_at);
+        bool loses_patience = tried.us >= channel->patience.us && !row->fell_over;
+        row->next_at = wall_add(w->now, delay);
+        if (!row->fell_over && !loses_patience)
+                row->next_at = wall_earlier(row->next_at, wall_add(row->first_tried_at, channel->patience));
+        lane_expect(w, row->channel, row->next_at);
+        int r = loses_patience ? patience_lost(w, row, is_of_target, tried) : 0;
+        return r < 0 ? r : store_delivery_save(w->store, row);
+}
+
 static int result_temporary(Work *w, DeliveryRow *row, const Result *result, bool has_ended)
 {
         const Channel *channel = result->parcel->channel;
-        Span tried = wall_since(w->now, row->first_tried_at);
         if (has_ended) {
                 row_end(w, row, DELIVERY_DROPPED);
                 return store_delivery_save(w->store, row);
         }
-        if (tried.us >= channel->give_up.us)
+        if (wall_since(w->now, row->first_tried_at).us >= channel->give_up.us)
                 return result_failed(w, row, result, false);
-        bool loses_patience = tried.us >= channel->patience.us && !row->fell_over;
-        row->next_at = wall_add(w->now, retry_delay(row->attempts, result->retry_after, chance_of(result->parcel)));
-        if (!row->fell_over && !loses_patience) /* not later than when the next channel is due */
-                row->next_at = wall_earlier(row->next_at, wall_add(row->first_tried_at, channel->patience));
-        w->turn->fetch_at = wall_earlier(w->turn->fetch_at, row->next_at);
-        int r = loses_patience ? patience_lost(w, row, result, tried) : 0;
-        return r < 0 ? r : store_delivery_save(w->store, row);
+        Span delay = retry_delay(row->attempts, result->retry_after, chance_of(result->parcel));
+        return delivery_wait(w, row, channel, result->is_of_target, delay);
+}
+
+int work_put_off(Work *w, DeliveryRow *row)
+{
+        const Channel *channel = config_channel(w->config, row->channel);
+        if (!channel)
+                return 0;
+        if (!wall_is_set(row->first_tried_at))
+                row->first_tried_at = w->now;
+        if (row->attempts == 0)
+                row->detail = TEXT("not tried yet: the channel does not work");
+        Span left = wall_since(wall_add(row->first_tried_at, channel->give_up), w->now);
+        if (left.us <= 0)
+                return result_failed(w, row, &(Result){ .detail = row->detail, .is_of_target = true }, false);
+        return delivery_wait(w, row, channel, true, (Span){ MIN_OF(left.us, PUT_OFF.us) });
 }
 
 /* It was dropped while it was with a transport, or there is nothing more to say. */
@@ -463,15 +539,33 @@ static int result_refused(Work *w, DeliveryRow *row, const Result *result)
         case FATE_GONE:
                 return result_gone(w, row, result, has_ended);
         case FATE_ACCEPTED:
+        case FATE_UNTRIED:
         default:
                 must(false);
         }
+}
+
+static void lane_learn(Work *w, Lane *lane, const Result *result)
+{
+        if (result->fate == FATE_ACCEPTED)
+                lane_accepted(w, lane);
+        else if (result->fate == FATE_UNTRIED)
+                lane_overfull(w, lane, result->parcel->channel);
+        else if (result->fate == FATE_TEMPORARY && result->is_of_target)
+                lane_failed(w, lane, result, chance_of(result->parcel));
 }
 
 int work_result(Work *w, Result *result)
 {
         const Parcel *p = result->parcel;
         DeliveryRow row = row_of_parcel(p);
+        Lane *lane = lane_of(w->turn, p->channel->name);
+        must(lane->out > 0);
+        lane->out--;
+        lane_learn(w, lane, result);
+        work_note(w, returned, p->delivery);
+        if (result->fate == FATE_UNTRIED)
+                return 0;
         if (p->attempts > 0 || result->fate != FATE_ACCEPTED) {
                 int r = store_delivery_load(w->store, p->delivery, w->arena, &row);
                 if (r < 0)
@@ -482,18 +576,10 @@ int work_result(Work *w, Result *result)
                 row.first_tried_at = w->now;
         row.code = result->code;
         row.detail = result->detail;
-        work_note(w, returned, p->delivery);
         return result->fate == FATE_ACCEPTED ? result_accepted(w, &row, p) : result_refused(w, &row, result);
 }
 
 /* ---- what waits in the store ------------------------------------------------------------------------------------ */
-
-typedef struct Fetch {
-        Work *w;
-        DeliveryRow *rows;
-        size_t count, capacity, wanted;
-        bool is_full;
-} Fetch;
 
 bool work_is_out(const Work *w, int64_t row)
 {
@@ -501,20 +587,6 @@ bool work_is_out(const Work *w, int64_t row)
                 if (w->sent[i] == row)
                         return true;
         return number_set_has(&w->turn->out, row);
-}
-
-static int fetch_visit(void *userdata, const DeliveryRow *row)
-{
-        Fetch *f = userdata;
-        if (work_is_out(f->w, row->row))
-                return 0;
-        if (f->count == f->wanted) {
-                f->is_full = true;
-                return 1;
-        }
-        f->rows = arena_grow(f->w->arena, f->rows, f->count, &f->capacity, sizeof(DeliveryRow));
-        f->rows[f->count++] = *row;
-        return 0;
 }
 
 /* A channel that is no longer in the configuration: the next one, as after a failure. */
@@ -525,6 +597,12 @@ static int fetched_without_channel(Work *w, DeliveryRow *row)
         int r = row->fell_over ? 0 : fall_over(w, row);
         if (r >= 0)
                 r = store_delivery_save(w->store, row);
+        if (r >= 0)
+                r = recipient_trouble(w, row,
+                                      arena_textf(w->arena,
+                                                  "channel \"" TEXT_F "\" is no longer in the configuration, but was "
+                                                  "to reach \"" TEXT_F "\"",
+                                                  TEXT_ARG(row->channel), TEXT_ARG(row->recipient)));
         if (r >= 0 && is_owner_alert(row))
                 work_wake(w, row->case_number);
         return r;
@@ -559,7 +637,7 @@ static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
         else
                 row->next_at = there;
         if (row->state == DELIVERY_DROPPED || there.us > w->now.us) {
-                w->turn->fetch_at = wall_earlier(w->turn->fetch_at, there);
+                lane_expect(w, row->channel, there);
                 return store_delivery_save(w->store, row);
         }
         Parcel *p = parcel_start(w, s->memory, row);
@@ -569,7 +647,7 @@ static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
         return 0;
 }
 
-static int fetched_hand_out(Work *w, DeliveryRow *row)
+int work_hand_out(Work *w, DeliveryRow *row)
 {
         const Channel *channel = config_channel(w->config, row->channel);
         if (!channel || !channel->is_supported)
@@ -582,27 +660,5 @@ static int fetched_hand_out(Work *w, DeliveryRow *row)
                 return r == -ENOENT ? 0 : r;
         r = fetched_of_case(w, row, &s);
         subject_done(&s);
-        return r;
-}
-
-/* What is out stands at the head of the queue and is passed over each time: with little room it does not pay. */
-bool outbox_has_room(const Turn *turn, const Batch *batch)
-{
-        size_t room = batch->parcels_wanted - MIN_OF(batch->parcel_count, batch->parcels_wanted);
-        return room > 0 && room * 4 >= turn->out.count;
-}
-
-int work_fetch(Work *w)
-{
-        if (w->turn->fetch_at.us > w->now.us || !outbox_has_room(w->turn, w->batch))
-                return 0;
-        Fetch f = { .w = w, .wanted = w->batch->parcels_wanted - w->batch->parcel_count };
-        int r = store_deliveries_due(w->store, w->now, w->arena, fetch_visit, &f);
-        if (r >= 0)
-                r = store_delivery_next(w->store, w->now, &w->turn->fetch_at);
-        if (f.is_full)
-                w->turn->fetch_at = w->now;
-        for (size_t i = 0; i < f.count && r >= 0; i++)
-                r = fetched_hand_out(w, &f.rows[i]); /* what falls over to another channel is due at once */
         return r;
 }

@@ -15,20 +15,39 @@ typedef struct DisabledChannel {
         Text channel, recipient;
 } DisabledChannel;
 
+/* One channel's way out, as far as the turn decides it. Follows from the store and from results; forgotten by a
+ * restart, but for what operators were told. */
+typedef struct Lane {
+        Text name;
+        size_t out;        /* parcels that the loop has */
+        size_t share;      /* how many it may have: grows with what is accepted, shrinks when they have to wait there */
+        WallTime fetch_at; /* no pending delivery that is not out has its time before */
+        int failures;      /* of the target, in a row */
+        int probes;        /* since it is broken */
+        bool is_broken;
+        bool has_returned;          /* something came back unsent: it counts as out until this is committed */
+        bool wakes;                 /* it works again: what was put off is due now */
+        WallTime blocked_until;     /* broken: the next try; else the receiver asked for it */
+        bool is_troubled, has_told; /* it fails; operators know */
+        WallTime troubled_since, told_at;
+} Lane;
+
 struct Turn {
         Store *store;
-        Arena *memory; /* old policies, disabled channels, troubled channels; small, lives as long as the turn */
+        Arena *memory;  /* old policies, disabled channels, troubled channels; small, lives as long as the turn */
         Arena *scratch; /* of the turn under way */
         Config *config;
         StoreLast last; /* numbers handed out, this batch's included */
         StoreLast committed;
-        NumberSet out; /* deliveries that the loop has */
+        NumberSet out;  /* deliveries that the loop has */
         NumberSet held; /* cases whose ladder waits for the owner's alert */
         OldPolicy *old_policies;
         DisabledChannel *disabled;
         size_t disabled_count, disabled_capacity;
-        WallTime fetch_at; /* no pending delivery that is not out has its time before */
-        WallTime due_at; /* no case is due before */
+        Lane **lanes; /* by name */
+        size_t lane_count, lane_capacity;
+        size_t lane_first; /* who is asked first for what is due */
+        WallTime due_at;   /* no case is due before */
         WallTime too_old_told_at;
         WallTime roster_at; /* nobody who owns a case leaves before */
         CaseOwnerPlace roster_after; /* how far their cases have been looked through */
@@ -45,6 +64,8 @@ typedef struct Work {
         Arena *arena; /* scratch, gone after the turn */
         WallTime now;
         Parcel **parcels_end;
+        Lane *lanes_before; /* if the turn fails, they are again as they were */
+        size_t lanes_before_count;
         int64_t *sent; /* deliveries handed out in this turn: out once it is committed */
         size_t sent_count, sent_capacity;
         int64_t *returned; /* deliveries whose result is in this batch: no longer out once it is committed */
@@ -57,13 +78,13 @@ typedef struct Work {
 
 /* What a decision is about; made for each case that is touched. */
 typedef struct Subject {
-        Case c; /* as it was before */
+        Case c;             /* as it was before */
         Response *response; /* NULL if none could be read */
         int64_t response_row;
         const Policy *policy;
         LadderScene scene;
         ParcelArena *memory; /* of the response and of the parcels; the subject is one of its users */
-        Text note; /* for the messages that this decision sends */
+        Text note;           /* for the messages that this decision sends */
 } Subject;
 
 void subject_done(Subject *s);
@@ -90,13 +111,26 @@ int work_roster(Work *w) MUST_CHECK;
 int work_act(Work *w, Act *act) MUST_CHECK;
 /* delivery.c */
 int work_result(Work *w, Result *result) MUST_CHECK;
-int work_fetch(Work *w) MUST_CHECK;
 /* Is this delivery with the loop, or on its way there with this turn? */
 bool work_is_out(const Work *w, int64_t row);
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */
 int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect) MUST_CHECK;
-/* Are there places for so many parcels that it pays to look for more of them in the store? */
-bool outbox_has_room(const Turn *turn, const Batch *batch);
+/* A pending row that is due: to the loop, or to its end. */
+int work_hand_out(Work *w, DeliveryRow *row) MUST_CHECK;
+/* Not tried, because its channel does not work: its patience runs. */
+int work_put_off(Work *w, DeliveryRow *row) MUST_CHECK;
+/* lane.c */
+int work_fetch(Work *w) MUST_CHECK;
+Lane *lane_of(Turn *turn, Text name);
+int lanes_load(Turn *turn) MUST_CHECK;
+Lane *lanes_copy(const Turn *turn, Arena *arena);
+void lanes_restore(Turn *turn, const Lane *copy, size_t count);
+WallTime lanes_wake_at(const Turn *turn, const Batch *batch);
+size_t lane_room(const Lane *lane, WallTime now);
+bool lane_is_blocked(const Lane *lane, WallTime now);
+void lane_accepted(Work *w, Lane *lane);
+void lane_failed(Work *w, Lane *lane, const Result *result, uint64_t chance);
+void lane_overfull(Work *w, Lane *lane, const Channel *channel);
 /* case_write.c: stores what case_step() decided. */
 int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
 
@@ -105,8 +139,9 @@ void work_wake(Work *w, int64_t case_number);
 const Policy *work_policy(Work *w, Text name, int version);
 
 /* Appends to one of the lists of numbers above. */
-#define work_note(w, list, number)                                                                                  \
-        ({                                                                                                          \
-                (w)->list = arena_grow((w)->arena, (w)->list, (w)->list##_count, &(w)->list##_capacity, sizeof(int64_t)); \
-                (w)->list[(w)->list##_count++] = (number);                                                          \
+#define work_note(w, list, number)                                                                                    \
+        ({                                                                                                            \
+                (w)->list =                                                                                           \
+                        arena_grow((w)->arena, (w)->list, (w)->list##_count, &(w)->list##_capacity, sizeof(int64_t)); \
+                (w)->list[(w)->list##_count++] = (number);                                                            \
         })

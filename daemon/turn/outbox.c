@@ -106,11 +106,26 @@ void outbox_settle(Outbox *outbox, Parcel *parcel)
         lane_send(outbox, lane);
 }
 
-void outbox_put_off(Outbox *outbox, Text channel, OutboxSend take, void *userdata)
+void outbox_give_back(Outbox *outbox, Text channel, OutboxSend take, void *userdata)
 {
         for (Lane *lane = outbox->lanes; lane; lane = lane->next)
                 while (lane->first && text_is(channel, lane->name))
                         take(userdata, lane_take(lane));
+}
+
+/* The first are the oldest. */
+static void lane_age(Lane *lane, int seconds_max, OutboxSend take, void *userdata)
+{
+        for (Parcel *p = lane->first; p; p = p->next)
+                p->seconds_waited++;
+        while (lane->first && lane->first->seconds_waited > seconds_max)
+                take(userdata, lane_take(lane));
+}
+
+void outbox_age(Outbox *outbox, int seconds_max, OutboxSend take, void *userdata)
+{
+        for (Lane *lane = outbox->lanes; lane; lane = lane->next)
+                lane_age(lane, seconds_max, take, userdata);
 }
 
 void outbox_stop(Outbox *outbox)

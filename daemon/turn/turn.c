@@ -11,9 +11,15 @@ enum {
         SCRATCH_BYTES = 256 * 1024
 };
 
-static int disabled_remember(void *userdata, Text channel, Text recipient, WallTime since UNUSED, Text reason UNUSED)
+static int disabled_remember(void *userdata, Text channel, Text recipient, WallTime since, Text reason UNUSED)
 {
         Turn *turn = userdata;
+        if (recipient.len == 0) { /* told to operators: the channel as such */
+                Lane *lane = lane_of(turn, channel);
+                lane->is_troubled = lane->has_told = true;
+                lane->troubled_since = lane->told_at = since;
+                return 0;
+        }
         turn->disabled = arena_grow(turn->memory, turn->disabled, turn->disabled_count, &turn->disabled_capacity,
                                     sizeof(DisabledChannel));
         turn->disabled[turn->disabled_count++] =
@@ -39,7 +45,7 @@ int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
         must(turn != NULL);
         turn->memory = arena_new(4096);
         turn->scratch = arena_new(SCRATCH_BYTES);
-        turn->fetch_at = turn->due_at = turn->too_old_told_at = WALL_NONE;
+        turn->due_at = turn->too_old_told_at = WALL_NONE;
         roster_ask(turn);
         int r = store_last(store, &turn->last);
         turn->committed = turn->last;
@@ -47,6 +53,8 @@ int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
                 turn->store = store;
                 r = disabled_load(turn);
         }
+        if (r >= 0)
+                r = lanes_load(turn);
         if (r < 0) {
                 *reterr_message = arena_textf(arena, "could not read the store: %s", store_error(store));
                 turn->store = NULL; /* stays the caller's */
@@ -172,7 +180,10 @@ static int retry_save(Turn *turn, int64_t delivery, WallTime now)
         row.next_at = now;
         row.first_tried_at = row.ended_at = WALL_NONE;
         row.fell_over = false;
-        return store_delivery_save(turn->store, &row);
+        r = store_delivery_save(turn->store, &row);
+        if (r >= 0)
+                lane_of(turn, row.channel)->fetch_at = now;
+        return r;
 }
 
 int turn_retry(Turn *turn, int64_t delivery, WallTime now)
@@ -185,8 +196,6 @@ int turn_retry(Turn *turn, int64_t delivery, WallTime now)
                 r = store_commit(turn->store);
         if (r < 0)
                 store_rollback(turn->store);
-        else
-                turn->fetch_at = wall_earlier(turn->fetch_at, now);
         return r;
 }
 
@@ -327,11 +336,12 @@ static void work_undo(Work *w, int error, ArenaMark start)
         batch->error = error;
         batch->error_text = arena_textf(batch->arena, "%s", store_error(w->store));
         store_rollback(w->store);
-        batch->parcel_count = batch->letter_count = 0;
+        batch->parcel_count = batch->letter_count = batch->broken_count = 0;
+        lanes_restore(w->turn, w->lanes_before, w->lanes_before_count);
         batch->figures = (TurnFigures){ 0 };
         batch->has_more = false;
         w->turn->last = w->turn->committed;
-        w->turn->fetch_at = w->turn->due_at = w->turn->too_old_told_at = WALL_NONE;
+        w->turn->due_at = w->turn->too_old_told_at = WALL_NONE;
         w->turn->troubled_count = 0;
         roster_ask(w->turn);
         (void)disabled_load(w->turn);
@@ -343,7 +353,7 @@ static bool batch_writes(const Batch *batch, const Turn *turn)
                 if (batch->inputs[i].kind != INPUT_CALL)
                         return true;
         return batch->move_count > 0 || turn->due_at.us <= batch->now.us || turn->roster_at.us <= batch->now.us ||
-               (turn->fetch_at.us <= batch->now.us && outbox_has_room(turn, batch));
+               lanes_wake_at(turn, batch).us <= batch->now.us;
 }
 
 static void turn_transact(Turn *turn, Batch *batch)
@@ -357,6 +367,8 @@ static void turn_transact(Turn *turn, Batch *batch)
                 .arena = turn->scratch,
                 .now = batch->now,
                 .parcels_end = &batch->parcels,
+                .lanes_before = lanes_copy(turn, turn->scratch),
+                .lanes_before_count = turn->lane_count,
         };
         ArenaMark start = arena_mark(batch->arena);
         MonoTime started = clock_mono();
@@ -366,13 +378,6 @@ static void turn_transact(Turn *turn, Batch *batch)
                 work_undo(&w, r, start);
         else
                 work_committed(&w);
-}
-
-/* What waits for a place in the outbox needs no clock: a result makes the place, and comes in a batch. */
-static WallTime turn_wake_at(const Turn *turn, const Batch *batch)
-{
-        WallTime next = wall_earlier(turn->roster_at, turn->due_at);
-        return outbox_has_room(turn, batch) ? wall_earlier(turn->fetch_at, next) : next;
 }
 
 void turn_run(Turn *turn, Batch *batch)
@@ -385,7 +390,7 @@ void turn_run(Turn *turn, Batch *batch)
         for (size_t i = 0; i < batch->input_count && batch->error == 0; i++)
                 if (batch->inputs[i].kind == INPUT_CALL)
                         batch->inputs[i].call.run(batch->inputs[i].call.userdata, turn, batch->now);
-        batch->wake_at = turn_wake_at(turn, batch);
+        batch->wake_at = wall_earlier(lanes_wake_at(turn, batch), wall_earlier(turn->roster_at, turn->due_at));
         if (batch->error != 0 && !batch->error_text.data)
                 batch->error_text = arena_textf(batch->arena, "%s", store_error(turn->store));
 }

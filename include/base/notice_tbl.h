@@ -185,6 +185,10 @@
           "a form it does not accept. The person's next channel is used at once.", \
           "The line says what the receiver answered. Mend the channel or the person's address, closedloopctl " \
           "reload, then closedloopctl retry DELIVERY if it is still of use.") \
+        X(CHANNEL_WORKS, NOTICE, "8fc5b51d4d0748f1931295d6965eac72", \
+          "a channel works again", \
+          "Its receiver has taken a message after it had failed several times.", \
+          "Nothing. What had waited for it goes out now, as fast as the receiver takes it.") \
         X(CHANNEL_GONE, ERR, "7c186d84cb274bd48e275e4c38c84db0", \
           "a receiver is gone", \
           "It answered 404 or 410: the webhook was deleted or revoked. The channel is not used for this person any " \

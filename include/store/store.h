@@ -199,10 +199,16 @@ int store_alert_state(Store *store, int64_t case_number, int32_t epoch, AlertSta
                       WallTime *ret_told_at) MUST_CHECK;
 
 typedef int (*DeliveryVisit)(void *userdata, const DeliveryRow *row);
-/* Pending with next_at <= now, in order of next_at. */
-int store_deliveries_due(Store *store, WallTime now, Arena *arena, DeliveryVisit visit, void *userdata) MUST_CHECK;
-/* The earliest next_at of a pending delivery after `after`; WALL_NEVER. */
-int store_delivery_next(Store *store, WallTime after, WallTime *ret) MUST_CHECK;
+/* Pending on this channel with next_at <= now, in order of next_at. */
+int store_deliveries_due(Store *store, Text channel, WallTime now, Arena *arena, DeliveryVisit visit,
+                         void *userdata) MUST_CHECK;
+/* The earliest next_at of a pending delivery on this channel after `after`; WALL_NEVER. */
+int store_delivery_next(Store *store, Text channel, WallTime after, WallTime *ret) MUST_CHECK;
+/* Those that were tried, or put off, and have their next time after now: it is now. At most max of them. */
+int store_deliveries_wake(Store *store, Text channel, WallTime now, size_t max, size_t *ret_count) MUST_CHECK;
+/* Channels for which something is pending, by name. Also outside a transaction. */
+typedef int (*ChannelNameVisit)(void *userdata, Text channel);
+int store_delivery_channels(Store *store, Arena *arena, ChannelNameVisit visit, void *userdata) MUST_CHECK;
 typedef struct DeliveryFilter {
         int64_t case_number; /* 0: any */
         bool only_failed;
@@ -213,9 +219,11 @@ int store_deliveries(Store *store, const DeliveryFilter *filter, Arena *arena, D
 
 /* ---- channels, policies, dead letters, meta --------------------------------------------------------------------- */
 
-/* A target that is no more (HTTP 404, 410), for one recipient. */
+/* A target that is no more (HTTP 404, 410), for one recipient; recipient "": operators have been told that the channel
+ * fails. */
 int store_channel_disable(Store *store, Text channel, Text recipient, WallTime now, Text reason) MUST_CHECK;
-int store_channel_enable(Store *store, Text channel, Text recipient) MUST_CHECK; /* recipient absent: all of them */
+/* recipient absent: all of them; channel absent: all of all. Neither takes back what operators were told. */
+int store_channel_enable(Store *store, Text channel, Text recipient) MUST_CHECK;
 typedef int (*ChannelVisit)(void *userdata, Text channel, Text recipient, WallTime since, Text reason);
 int store_channels_disabled(Store *store, Arena *arena, ChannelVisit visit, void *userdata) MUST_CHECK;
 

@@ -46,12 +46,14 @@ typedef enum Fate {
         FATE_TEMPORARY,
         FATE_PERMANENT,
         FATE_GONE,
+        FATE_UNTRIED, /* given back: there was no place for it in time, or its channel is broken */
 } Fate;
 
 typedef struct Result {
         Parcel *parcel; /* still the loop's; read here */
         Fate fate;
         int32_t code;
+        bool is_of_target; /* the receiver does not work, whatever it is sent */
         Span retry_after;
         Text detail; /* in the batch's arena */
 } Result;
@@ -102,6 +104,10 @@ typedef struct TurnFigures {
         int64_t dead;
 } TurnFigures;
 
+enum {
+        OUTBOX_ROOM_MAX = 3072 /* parcels in memory */
+};
+
 typedef struct Batch Batch;
 struct Batch {
         Arena *arena;
@@ -122,6 +128,8 @@ struct Batch {
         size_t parcel_count;
         DeadLetterRow *letters; /* to be written to the topic */
         size_t letter_count;
+        Text *broken; /* channels that are tried by one send at a time: what waits for them goes back */
+        size_t broken_count;
         WallTime wake_at; /* when something is due next */
         bool has_more;    /* more was due than one turn takes: come again at once */
         TurnFigures figures;

@@ -19,7 +19,9 @@ void outbox_add(Outbox *outbox, Parcel *list);
 void outbox_settle(Outbox *outbox, Parcel *parcel);
 
 /* What waits for a place in this channel's lane is given back unsent; it is out until it is settled, like the rest. */
-void outbox_put_off(Outbox *outbox, Text channel, OutboxSend take, void *userdata);
+void outbox_give_back(Outbox *outbox, Text channel, OutboxSend take, void *userdata);
+/* Called each second: likewise what has waited for so many of them. */
+void outbox_age(Outbox *outbox, int seconds_max, OutboxSend take, void *userdata);
 
 /* Nothing more is sent: what waits stays in the store. */
 void outbox_stop(Outbox *outbox);

@@ -14,29 +14,30 @@ typedef struct ParcelArena {
 } ParcelArena;
 
 ParcelArena *parcel_arena_new(size_t first_block_bytes); /* one user */
-ParcelArena *parcel_arena_drop(ParcelArena *memory); /* NULL */
+ParcelArena *parcel_arena_drop(ParcelArena *memory);     /* NULL */
 
 typedef struct Parcel Parcel;
 struct Parcel {
-        Parcel *next; /* for whichever list holds it */
+        Parcel *next;       /* for whichever list holds it */
+        int seconds_waited; /* for a place in its lane */
         ParcelArena *memory;
         const Config *config;
         int64_t delivery; /* row */
-        uint8_t key[16]; /* the delivery's UUID, version 8, from its key: constant over retries and restored backups */
+        uint8_t key[16];  /* the delivery's UUID, version 8, from its key: constant over retries and restored backups */
         const Channel *channel;
         const Person *reader; /* NULL: the channel itself is told (a room, a system) */
-        Text recipient; /* id of the person, or "channel:NAME" */
+        Text recipient;       /* id of the person, or "channel:NAME" */
         RecipientKind why;
         Message message;
         int32_t rung; /* index in the ladder; -1: told because of an event */
         int32_t occurrence;
         int32_t epoch;
-        int32_t attempts; /* before this one */
-        bool was_kept; /* read back from the store: other channels may have been asked as well */
-        WallTime due_at; /* when it should have been sent */
-        Span late; /* of the rung */
-        const Case *c; /* NULL: not about a case (operator, test) */
-        Response *response; /* NULL: none */
+        int32_t attempts;     /* before this one */
+        bool was_kept;        /* read back from the store: other channels may have been asked as well */
+        WallTime due_at;      /* when it should have been sent */
+        Span late;            /* of the rung */
+        const Case *c;        /* NULL: not about a case (operator, test) */
+        Response *response;   /* NULL: none */
         const Policy *policy; /* NULL without a case */
         Text owner_name;
         Text manager_name;

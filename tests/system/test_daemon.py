@@ -425,7 +425,7 @@ def test_a_channel_that_fails_for_good_falls_over_to_the_next_and_an_operator_is
     assert daemon.stop() == 0
     env.fault("Deliveries: a receiver refuses a message for good (400)", within=60, over="mend the channel, then reload",
               noticed="the person's next channel is used at once, the operators are told, status says that the channel fails",
-              logged="a message could not be delivered")
+              logged="a message was refused for good")
 
 
 def test_a_receiver_that_fails_for_a_while_gets_the_same_message_again_with_the_same_id(env: Env):

@@ -272,15 +272,15 @@ static void due_deliveries_come_in_order_each_once(void **state UNUSED)
                 deliver(&row);
         }
         Due all = { .is_ordered = true, .last_at = WALL_NONE };
-        assert_int_equal(store_deliveries_due(store, noon_plus(3), arena, see_due, &all), 0);
+        assert_int_equal(store_deliveries_due(store, TEXT("slack-ana"), noon_plus(3), arena, see_due, &all), 0);
         assert_int_equal(all.count, COUNT / 5 * 4);
         assert_true(all.is_ordered);
         Due some = { .is_ordered = true, .last_at = WALL_NONE, .stop_after = 300, .is_served = true };
-        assert_int_equal(store_deliveries_due(store, noon_plus(3), arena, see_due, &some), 0);
+        assert_int_equal(store_deliveries_due(store, TEXT("slack-ana"), noon_plus(3), arena, see_due, &some), 0);
         assert_int_equal(some.count, 300);
         assert_true(some.is_ordered);
         Due rest = { .is_ordered = true, .last_at = WALL_NONE, .is_served = true };
-        assert_int_equal(store_deliveries_due(store, noon_plus(3), arena, see_due, &rest), 0);
+        assert_int_equal(store_deliveries_due(store, TEXT("slack-ana"), noon_plus(3), arena, see_due, &rest), 0);
         assert_int_equal(rest.count, COUNT / 5 * 4 - 300);
         commit();
         assert_int_equal(counts_at(NOON).deliveries_pending, COUNT / 5);
@@ -292,15 +292,15 @@ static void the_next_delivery_is_the_earliest_after_now(void **state UNUSED)
         WallTime next;
         DeliveryRow row = sample_delivery(1, 12);
         begin();
-        assert_int_equal(store_delivery_next(store, NOON, &next), 0);
+        assert_int_equal(store_delivery_next(store, TEXT("slack-ana"), NOON, &next), 0);
         assert_same_time(next, WALL_NEVER);
         deliver(&row);
         row = sample_delivery(2, 13);
         row.next_at = noon_plus(8);
         deliver(&row);
-        assert_int_equal(store_delivery_next(store, NOON, &next), 0);
+        assert_int_equal(store_delivery_next(store, TEXT("slack-ana"), NOON, &next), 0);
         assert_same_time(next, noon_plus(8));
-        assert_int_equal(store_delivery_next(store, noon_plus(8), &next), 0);
+        assert_int_equal(store_delivery_next(store, TEXT("slack-ana"), noon_plus(8), &next), 0);
         assert_same_time(next, WALL_NEVER);
         commit();
 }

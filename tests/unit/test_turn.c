@@ -228,18 +228,20 @@ static void what_finds_no_room_comes_later_each_once(void **state)
 
 /* ---- owners who leave ------------------------------------------------------------------------------------------- */
 
-/* Alerts to the desk, until no turn asks for another. */
+/* Alerts to the desk, until no turn asks for another and all are accepted. */
 static size_t orphans_told(Scene *s)
 {
         size_t alerts = 0;
-        for (bool has_more = true; has_more;) {
-                CLEANUP(batch_freep) Batch *next = batch_at(s, TUESDAY, 4000);
-                turn_run(s->turn, next);
-                assert_int_equal(next->error, 0);
-                has_more = next->has_more;
-                for (const Parcel *p = next->parcels; p; p = p->next)
+        Batch *batch = batch_at(s, TUESDAY, 4000);
+        turn_run(s->turn, batch);
+        while (batch->has_more || batch->parcels) {
+                for (const Parcel *p = batch->parcels; p; p = p->next)
                         alerts += p->message == MESSAGE_ALERT && text_is(p->c->owner, "desk");
+                Batch *next = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 4000);
+                (void)batch_free(batch);
+                batch = next;
         }
+        (void)batch_free(batch);
         return alerts;
 }
 
@@ -255,6 +257,8 @@ static void every_case_of_an_owner_who_has_left_is_handed_over_however_many_ther
                 batch_answer(s, batch, TUESDAY);
         turn_run(s->turn, batch);
         CLEANUP(batch_freep) Batch *told = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 2000);
+        CLEANUP(batch_freep) Batch *rest = answer_all(s, told, FATE_ACCEPTED, TUESDAY, 2000);
+        assert_null(rest->parcels);
         assert_int_equal(orphans_told(s), 0);
         CLEANUP(report_freep) Report *report = report_new();
         Config *without = NULL;
@@ -288,6 +292,92 @@ static void more_cases_than_one_turn_takes_are_taken_by_the_next(void **state)
         turn_run(s->turn, second);
         assert_false(second->has_more);
         assert_int_equal(count_of(first, MESSAGE_REMINDER) + count_of(second, MESSAGE_REMINDER), ANSWERS);
+}
+
+/* ---- channels that are broken or slow --------------------------------------------------------------------------- */
+
+static size_t parcels_on(const Batch *batch, const char *channel)
+{
+        size_t count = 0;
+        for (const Parcel *p = batch->parcels; p; p = p->next)
+                count += text_is(p->channel->name, channel);
+        return count;
+}
+
+static Batch *turn_at(Scene *s, WallTime now)
+{
+        Batch *batch = batch_at(s, now, 1000);
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        return batch;
+}
+
+/* Each parcel comes back so; the turn that takes them. */
+static Batch *refuse_all(Scene *s, const Batch *from, Fate fate, WallTime now)
+{
+        Batch *batch = batch_at(s, now, 1000);
+        for (Parcel *p = from->parcels; p; p = p->next)
+                batch_add(batch, INPUT_RESULT)->result =
+                        (Result){ .parcel = p, .fate = fate, .is_of_target = true, .detail = TEXT("out of order") };
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        return batch;
+}
+
+static void a_broken_channel_is_tried_by_one_send_at_a_time_and_the_rest_waits_in_the_store(void **state)
+{
+        Scene *s = *state;
+        enum {
+                ANSWERS = 40
+        };
+        CLEANUP(batch_freep) Batch *first = batch_at(s, TUESDAY, 1000);
+        for (int i = 0; i < ANSWERS; i++)
+                batch_answer(s, first, TUESDAY);
+        turn_run(s->turn, first);
+        assert_int_equal(parcels_on(first, "slack-ana"), ANSWERS);
+        CLEANUP(batch_freep) Batch *broken = refuse_all(s, first, FATE_TEMPORARY, TUESDAY);
+        assert_int_equal(broken->parcel_count, 0);
+        WallTime probe_at = broken->wake_at;
+        CLEANUP(batch_freep) Batch *probe = turn_at(s, probe_at);
+        for (int turns = 0; probe->parcel_count == 0 && turns < 100; turns++) {
+                probe_at = probe->wake_at;
+                (void)batch_free(probe);
+                probe = turn_at(s, probe_at);
+        }
+        assert_in_range(wall_since(probe_at, TUESDAY).us, SPAN_SECOND.us, 10 * SPAN_SECOND.us);
+        assert_int_equal(probe->parcel_count, 1);
+        assert_int_equal(probe->broken_count, 1);
+        assert_true(text_is(probe->broken[0], "slack-ana"));
+        CLEANUP(batch_freep) Batch *meanwhile = batch_at(s, wall_add(probe_at, SPAN_SECOND), 1000);
+        batch_answer(s, meanwhile, TUESDAY);
+        turn_run(s->turn, meanwhile);
+        assert_int_equal(meanwhile->parcel_count, 0); /* the probe is still out */
+        CLEANUP(batch_freep) Batch *works = refuse_all(s, probe, FATE_ACCEPTED, wall_add(probe_at, SPAN_SECOND));
+        assert_int_equal(parcels_on(works, "slack-ana"), 2); /* gently */
+        CLEANUP(batch_freep) Batch *more = refuse_all(s, works, FATE_ACCEPTED, wall_add(probe_at, SPAN_SECOND));
+        assert_int_equal(parcels_on(more, "slack-ana"), 4);
+}
+
+static void what_comes_back_from_a_slow_channel_waits_in_the_store_and_others_have_their_room(void **state)
+{
+        Scene *s = *state;
+        enum {
+                ANSWERS = 100
+        };
+        CLEANUP(batch_freep) Batch *first = batch_at(s, TUESDAY, 1000);
+        for (int i = 0; i < ANSWERS; i++)
+                batch_answer(s, first, TUESDAY);
+        turn_run(s->turn, first);
+        const Channel *channel = first->parcels->channel;
+        CLEANUP(batch_freep) Batch *back = refuse_all(s, first, FATE_UNTRIED, TUESDAY);
+        assert_int_equal(back->parcel_count, 0);
+        assert_true(back->wake_at.us <= TUESDAY.us);
+        CLEANUP(batch_freep) Batch *again = turn_at(s, TUESDAY);
+        assert_int_equal(again->parcel_count, channel->in_flight * 2);
+        assert_int_equal(again->parcels->attempts, 0);
+        assert_true(again->wake_at.us > TUESDAY.us); /* no place: it waits for a result, and does not spin */
+        CLEANUP(batch_freep) Batch *rest = refuse_all(s, again, FATE_ACCEPTED, TUESDAY);
+        assert_int_equal(rest->parcel_count, channel->in_flight * 4);
 }
 
 /* ---- administrators --------------------------------------------------------------------------------------------- */
@@ -385,6 +475,8 @@ int main(void)
                 CLAIM(a_full_outbox_does_not_spin),
                 CLAIM(what_finds_no_room_comes_later_each_once),
                 CLAIM(more_cases_than_one_turn_takes_are_taken_by_the_next),
+                CLAIM(a_broken_channel_is_tried_by_one_send_at_a_time_and_the_rest_waits_in_the_store),
+                CLAIM(what_comes_back_from_a_slow_channel_waits_in_the_store_and_others_have_their_room),
                 CLAIM(only_a_delivery_that_has_failed_is_tried_again_by_hand),
                 CLAIM(a_target_that_is_gone_comes_back_when_it_is_enabled),
                 CLAIM(operators_hear_of_a_channel_once_whatever_it_says),
