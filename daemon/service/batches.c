@@ -124,17 +124,36 @@ static void calls_done(Batch *batch)
         }
 }
 
+static bool is_withdrawn(const void *userdata, const Parcel *parcel)
+{
+        return batch_withdraws(userdata, parcel);
+}
+
+/* Not a result that waits for company: the turn thread may be asked for something else before this one is settled. */
+static void parcel_withdraw(void *userdata, Parcel *parcel)
+{
+        Service *s = userdata;
+        batch_add(s->gather, INPUT_RESULT)->result =
+                (Result){ .parcel = parcel, .fate = FATE_WITHDRAWN, .detail = TEXT("") };
+}
+
+static void parcels_send(Service *s, Batch *batch)
+{
+        outbox_add(s->outbox, steal(batch->parcels));
+        if (batch->withdrawal_count > 0) /* before a place becomes free for one of them */
+                outbox_withdraw(s->outbox, is_withdrawn, batch, parcel_withdraw, s);
+        results_settle(s, batch);
+        outbox_send(s->outbox);
+}
+
 static void batch_done(Service *s, Batch *batch)
 {
         if (s->store_words[0]) {
                 notice_log_plain(NOTICE_STORE_AGAIN, ABOUT_NOTHING);
                 s->store_words[0] = '\0';
         }
-        Parcel *parcels = batch->parcels;
-        batch->parcels = NULL;
-        results_settle(s, batch);
+        parcels_send(s, batch);
         s->lent_answers = 0;
-        outbox_add(s->outbox, parcels);
         service_lanes_break(s, batch->broken, batch->broken_count);
         service_letters_write(s, batch->letters, batch->letter_count);
         service_figures_add(s, batch);

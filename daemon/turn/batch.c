@@ -44,3 +44,20 @@ bool batch_is_empty(const Batch *batch)
 {
         return batch->input_count == 0 && batch->move_count == 0;
 }
+
+static bool is_same_message(const Parcel *a, const Parcel *b)
+{
+        return a->epoch == b->epoch && a->rung == b->rung && a->occurrence == b->occurrence &&
+               a->delivery != b->delivery && text_equal(a->recipient, b->recipient);
+}
+
+bool batch_withdraws(const Batch *batch, const Parcel *p)
+{
+        for (size_t i = 0; i < batch->withdrawal_count && p->c; i++) {
+                const Withdrawal *x = &batch->withdrawals[i];
+                if (x->case_number == p->c->number && p->delivery <= x->up_to &&
+                    (!x->accepted || is_same_message(x->accepted, p)))
+                        return true;
+        }
+        return false;
+}

@@ -37,6 +37,7 @@ static int effects_apply(Work *w, Subject *s, const CaseOutcome *outcome)
                 const Effect *effect = &outcome->effects[i];
                 if (effect->kind == EFFECT_DROP_QUEUED) {
                         r = store_deliveries_drop(w->store, outcome->next.number, w->now, delivery_is_out, w);
+                        work_withdraw(w, outcome->next.number, NULL);
                 } else {
                         r = work_tell(w, s, &outcome->next, effect);
                         figures_count(w, effect);

@@ -389,6 +389,27 @@ static void row_end(const Work *w, DeliveryRow *row, DeliveryState state)
         row->ended_at = w->now;
 }
 
+void work_withdraw(Work *w, int64_t case_number, const Parcel *accepted)
+{
+        Batch *batch = w->batch;
+        if (w->turn->out.count + w->sent_count == 0)
+                return;
+        batch->withdrawals = arena_grow(batch->arena, batch->withdrawals, batch->withdrawal_count,
+                                        &batch->withdrawal_capacity, sizeof(Withdrawal));
+        batch->withdrawals[batch->withdrawal_count++] =
+                (Withdrawal){ .case_number = case_number, .up_to = w->turn->last.delivery, .accepted = accepted };
+}
+
+static int result_withdrawn(Work *w, const Parcel *p)
+{
+        DeliveryRow row;
+        int r = store_delivery_load(w->store, p->delivery, w->arena, &row);
+        if (r < 0 || row.state != DELIVERY_PENDING)
+                return r;
+        row_end(w, &row, DELIVERY_DROPPED);
+        return store_delivery_save(w->store, &row);
+}
+
 static int result_accepted(Work *w, DeliveryRow *row, const Parcel *p)
 {
         row_end(w, row, DELIVERY_ACCEPTED);
@@ -396,8 +417,10 @@ static int result_accepted(Work *w, DeliveryRow *row, const Parcel *p)
         int r = channel_works(w, lane_of(w->turn, row->channel));
         if (r >= 0)
                 r = store_delivery_save(w->store, row);
-        if (r >= 0 && p->was_kept && p->reader && p->reader->channel_count > 1)
+        if (r >= 0 && p->was_kept && p->reader && p->reader->channel_count > 1) {
                 r = store_delivery_drop_others(w->store, row, w->now);
+                work_withdraw(w, row->case_number, p);
+        }
         bool may_be_held = number_set_has(&w->turn->held, row->case_number) || (p->c && p->c->is_held);
         if (r >= 0 && is_owner_alert(row) && may_be_held)
                 work_wake(w, row->case_number);
@@ -540,6 +563,7 @@ static int result_refused(Work *w, DeliveryRow *row, const Result *result)
                 return result_gone(w, row, result, has_ended);
         case FATE_ACCEPTED:
         case FATE_UNTRIED:
+        case FATE_WITHDRAWN:
         default:
                 must(false);
         }
@@ -566,6 +590,8 @@ int work_result(Work *w, Result *result)
         work_note(w, returned, p->delivery);
         if (result->fate == FATE_UNTRIED)
                 return 0;
+        if (result->fate == FATE_WITHDRAWN)
+                return result_withdrawn(w, p);
         if (p->attempts > 0 || result->fate != FATE_ACCEPTED) {
                 int r = store_delivery_load(w->store, p->delivery, w->arena, &row);
                 if (r < 0)

@@ -111,6 +111,9 @@ int work_roster(Work *w) MUST_CHECK;
 int work_act(Work *w, Act *act) MUST_CHECK;
 /* delivery.c */
 int work_result(Work *w, Result *result) MUST_CHECK;
+/* What the store has dropped of this case until now is not sent from the lanes either. accepted: only what says the
+ * same over another channel. */
+void work_withdraw(Work *w, int64_t case_number, const Parcel *accepted);
 /* Is this delivery with the loop, or on its way there with this turn? */
 bool work_is_out(const Work *w, int64_t row);
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */

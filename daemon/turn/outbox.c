@@ -92,6 +92,10 @@ void outbox_add(Outbox *outbox, Parcel *list)
                 lane->waiting++;
                 outbox->count++;
         }
+}
+
+void outbox_send(Outbox *outbox)
+{
         for (Lane *lane = outbox->lanes; lane; lane = lane->next)
                 lane_send(outbox, lane);
 }
@@ -126,6 +130,32 @@ void outbox_age(Outbox *outbox, int seconds_max, OutboxSend take, void *userdata
 {
         for (Lane *lane = outbox->lanes; lane; lane = lane->next)
                 lane_age(lane, seconds_max, take, userdata);
+}
+
+static void lane_withdraw(Lane *lane, OutboxTest test, const void *test_userdata, OutboxSend take, void *userdata)
+{
+        Parcel *list = lane->first;
+        lane->first = NULL;
+        lane->end = &lane->first;
+        while (list) {
+                Parcel *p = list;
+                list = p->next;
+                p->next = NULL;
+                if (test(test_userdata, p)) {
+                        lane->waiting--;
+                        lane->out++;
+                        take(userdata, p);
+                } else {
+                        *lane->end = p;
+                        lane->end = &p->next;
+                }
+        }
+}
+
+void outbox_withdraw(Outbox *outbox, OutboxTest test, const void *test_userdata, OutboxSend take, void *userdata)
+{
+        for (Lane *lane = outbox->lanes; lane; lane = lane->next)
+                lane_withdraw(lane, test, test_userdata, take, userdata);
 }
 
 void outbox_stop(Outbox *outbox)

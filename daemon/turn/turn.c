@@ -325,6 +325,8 @@ static void batch_rewind(Batch *batch, ArenaMark start)
                 }
         }
         batch->letters = NULL;
+        batch->withdrawals = NULL;
+        batch->withdrawal_count = batch->withdrawal_capacity = 0;
         arena_rewind(batch->arena, start);
 }
 

@@ -47,6 +47,7 @@ typedef enum Fate {
         FATE_PERMANENT,
         FATE_GONE,
         FATE_UNTRIED, /* given back: there was no place for it in time, or its channel is broken */
+        FATE_WITHDRAWN, /* it waited for its channel and was not sent: see Withdrawal */
 } Fate;
 
 typedef struct Result {
@@ -91,6 +92,14 @@ typedef struct Input {
         };
 } Input;
 
+/* What a turn has dropped while it waited for a place in its channel's lane: not to be sent any more. All messages of a
+ * case up to that delivery; or, of the same message, what waits on the reader's other channels. */
+typedef struct Withdrawal {
+        int64_t case_number;
+        int64_t up_to;
+        const Parcel *accepted; /* NULL: all of the case */
+} Withdrawal;
+
 typedef struct OffsetMove {
         OffsetRow to;
         int64_t from;
@@ -126,6 +135,8 @@ struct Batch {
         Text error_text;
         Parcel *parcels; /* to be sent now, in order */
         size_t parcel_count;
+        Withdrawal *withdrawals; /* before anything else is sent */
+        size_t withdrawal_count, withdrawal_capacity;
         DeadLetterRow *letters; /* to be written to the topic */
         size_t letter_count;
         Text *broken; /* channels that are tried by one send at a time: what waits for them goes back */
@@ -143,3 +154,4 @@ DEFINE_CLEANUP(Batch, batch_free)
 
 Input *batch_add(Batch *batch, InputKind kind);
 bool batch_is_empty(const Batch *batch);
+bool batch_withdraws(const Batch *batch, const Parcel *p);

@@ -13,8 +13,10 @@ Outbox *outbox_new(OutboxSend send, void *userdata);
 Outbox *outbox_free(Outbox *outbox);
 DEFINE_CLEANUP(Outbox, outbox_free)
 
-/* Takes a list over (linked by next), sends what may be sent. */
+/* Takes a list over (linked by next); nothing is sent yet. */
 void outbox_add(Outbox *outbox, Parcel *list);
+/* Sends what may be sent. */
+void outbox_send(Outbox *outbox);
 /* Its result is committed: frees it and sends what waited for its place. */
 void outbox_settle(Outbox *outbox, Parcel *parcel);
 
@@ -22,6 +24,10 @@ void outbox_settle(Outbox *outbox, Parcel *parcel);
 void outbox_give_back(Outbox *outbox, Text channel, OutboxSend take, void *userdata);
 /* Called each second: likewise what has waited for so many of them. */
 void outbox_age(Outbox *outbox, int seconds_max, OutboxSend take, void *userdata);
+
+/* What waits and passes the test is given back unsent, from whatever lane. */
+typedef bool (*OutboxTest)(const void *userdata, const Parcel *parcel);
+void outbox_withdraw(Outbox *outbox, OutboxTest test, const void *test_userdata, OutboxSend take, void *userdata);
 
 /* Nothing more is sent: what waits stays in the store. */
 void outbox_stop(Outbox *outbox);

@@ -226,6 +226,72 @@ static void what_finds_no_room_comes_later_each_once(void **state)
         assert_int_equal(alerts, ANSWERS);
 }
 
+/* ---- what is not sent any more ---------------------------------------------------------------------------------- */
+
+static DeliveryState state_of(Scene *s, int64_t row)
+{
+        DeliveryRow delivery;
+        assert_int_equal(store_delivery_load(turn_store(s->turn), row, s->arena, &delivery), 0);
+        return delivery.state;
+}
+
+/* Each is asked as the loop asks before it sends; the turn that takes back what is not sent. */
+static size_t withdraw_all(Scene *s, const Batch *said, const Batch *waiting)
+{
+        CLEANUP(batch_freep) Batch *back = batch_at(s, TUESDAY, 16);
+        for (Parcel *p = waiting->parcels; p; p = p->next)
+                if (batch_withdraws(said, p))
+                        batch_add(back, INPUT_RESULT)->result = (Result){ .parcel = p, .fate = FATE_WITHDRAWN };
+        turn_run(s->turn, back);
+        assert_int_equal(back->error, 0);
+        return back->input_count;
+}
+
+static void what_waits_for_its_channel_is_withdrawn_when_the_customer_is_reached(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        batch_answer(s, batch, TUESDAY);
+        batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->parcel_count, 2);
+        assert_int_equal(batch->withdrawal_count, 0);
+        CLEANUP(batch_freep) Batch *reached = batch_at(s, TUESDAY, 16);
+        Act act = { .kind = EVENT_CONTACT, .case_number = 1, .by = TEXT("joe"), .result = TEXT("spoke") };
+        batch_add(reached, INPUT_ACT)->act = &act;
+        turn_run(s->turn, reached);
+        assert_true(act.is_done);
+        assert_false(batch_withdraws(reached, reached->parcels)); /* that he was reached is news */
+        assert_int_equal(withdraw_all(s, reached, batch), 1);
+        assert_int_equal(state_of(s, 1), DELIVERY_DROPPED);
+        assert_int_equal(state_of(s, 2), DELIVERY_PENDING); /* the other case's */
+}
+
+static void what_waits_for_the_other_channel_is_withdrawn_when_one_was_faster(void **state)
+{
+        Scene *s = *state;
+        WallTime later = wall_add(TUESDAY, span_times(SPAN_MINUTE, 11));
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
+        batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        CLEANUP(batch_freep) Batch *failed = answer_all(s, batch, FATE_TEMPORARY, TUESDAY, 16);
+        CLEANUP(batch_freep) Batch *again = batch_at(s, later, 16);
+        turn_run(s->turn, again);
+        CLEANUP(batch_freep) Batch *both = answer_all(s, again, FATE_TEMPORARY, later, 16); /* patience is lost */
+        CLEANUP(batch_freep) Batch *third = batch_at(s, wall_add(later, SPAN_HOUR), 16);
+        turn_run(s->turn, third);
+        Parcel *mail = both->parcels;
+        while (mail && !(mail->c && text_is(mail->channel->name, "mail")))
+                mail = mail->next;
+        assert_non_null(mail);
+        CLEANUP(batch_freep) Batch *told = batch_at(s, wall_add(later, SPAN_HOUR), 16);
+        batch_add(told, INPUT_RESULT)->result = (Result){ .parcel = mail, .fate = FATE_ACCEPTED, .detail = TEXT("") };
+        turn_run(s->turn, told);
+        assert_false(batch_withdraws(told, mail));
+        assert_int_equal(withdraw_all(s, told, both) + withdraw_all(s, told, third), 1);
+        assert_int_equal(state_of(s, 1), DELIVERY_DROPPED);
+}
+
 /* ---- owners who leave ------------------------------------------------------------------------------------------- */
 
 /* Alerts to the desk, until no turn asks for another and all are accepted. */
@@ -471,6 +537,8 @@ int main(void)
                 CLAIM(a_turn_that_fails_for_days_takes_no_more_memory),
                 CLAIM(what_was_said_in_a_turn_that_failed_is_said_again),
                 CLAIM(the_trace_of_a_record_goes_with_its_messages_also_when_the_turn_failed_first),
+                CLAIM(what_waits_for_its_channel_is_withdrawn_when_the_customer_is_reached),
+                CLAIM(what_waits_for_the_other_channel_is_withdrawn_when_one_was_faster),
                 CLAIM(every_case_of_an_owner_who_has_left_is_handed_over_however_many_there_are),
                 CLAIM(a_full_outbox_does_not_spin),
                 CLAIM(what_finds_no_room_comes_later_each_once),

@@ -1,0 +1,126 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "turn/outbox.h"
+
+enum {
+        PARCELS = 6
+};
+
+/* Two channels with one place each; what was sent and what was taken back, by row. */
+typedef struct Scene {
+        Channel channels[2];
+        Parcel *parcels[PARCELS + 1]; /* by row */
+        int64_t sent[PARCELS], taken[PARCELS];
+        size_t sent_count, taken_count;
+        Outbox *outbox;
+} Scene;
+
+static void on_send(void *userdata, Parcel *parcel)
+{
+        Scene *s = userdata;
+        s->sent[s->sent_count++] = parcel->delivery;
+}
+
+static void on_take(void *userdata, Parcel *parcel)
+{
+        Scene *s = userdata;
+        s->taken[s->taken_count++] = parcel->delivery;
+}
+
+/* Odd rows go to the first channel, even ones to the second. */
+static int scene_begin(void **state)
+{
+        static Scene scene;
+        scene = (Scene){ .channels = { { .name = TEXT("slack"), .in_flight = 1 },
+                                       { .name = TEXT("mail"), .in_flight = 1 } } };
+        scene.outbox = outbox_new(on_send, &scene);
+        Parcel *list = NULL;
+        for (int64_t row = PARCELS; row > 0; row--) {
+                ParcelArena *memory = parcel_arena_new(256);
+                Parcel *p = arena_new_of(memory->arena, Parcel);
+                *p = (Parcel){
+                        .memory = memory, .delivery = row, .channel = &scene.channels[row % 2 == 0], .next = list
+                };
+                scene.parcels[row] = list = p;
+        }
+        outbox_add(scene.outbox, list);
+        *state = &scene;
+        return 0;
+}
+
+static int scene_end(void **state)
+{
+        Scene *s = *state;
+        for (size_t i = 0; i < s->taken_count; i++)
+                outbox_settle(s->outbox, s->parcels[s->taken[i]]);
+        for (size_t i = 0; i < s->sent_count; i++)
+                outbox_settle(s->outbox, s->parcels[s->sent[i]]);
+        assert_int_equal(outbox_count(s->outbox), 0);
+        s->outbox = outbox_free(s->outbox);
+        return 0;
+}
+
+static void nothing_is_sent_before_it_is_said_so_and_then_as_many_as_have_a_place(void **state)
+{
+        Scene *s = *state;
+        assert_int_equal(s->sent_count, 0);
+        outbox_send(s->outbox);
+        assert_int_equal(s->sent_count, 2);
+        assert_int_equal(outbox_out(s->outbox), 2);
+        assert_int_equal(outbox_count(s->outbox), PARCELS);
+}
+
+static bool is_above_two(const void *userdata, const Parcel *parcel)
+{
+        return parcel->delivery > *(const int64_t *)userdata;
+}
+
+static void what_waits_is_withdrawn_from_every_lane_and_what_is_out_is_not(void **state)
+{
+        Scene *s = *state;
+        const int64_t two = 2, nothing = 0;
+        outbox_send(s->outbox);
+        outbox_withdraw(s->outbox, is_above_two, &two, on_take, s);
+        assert_int_equal(s->taken_count, 4);
+        assert_false(outbox_is_waiting(s->outbox));
+        assert_int_equal(outbox_count(s->outbox), PARCELS); /* out until their results are committed */
+        outbox_withdraw(s->outbox, is_above_two, &nothing, on_take, s);
+        assert_int_equal(s->taken_count, 4); /* those with a transport stay */
+}
+
+static void what_is_not_withdrawn_goes_in_its_order(void **state)
+{
+        Scene *s = *state;
+        const int64_t five = 5;
+        outbox_withdraw(s->outbox, is_above_two, &five, on_take, s);
+        assert_int_equal(s->taken_count, 1);
+        outbox_settle(s->outbox, s->parcels[s->taken[--s->taken_count]]);
+        for (size_t i = 0; i < PARCELS - 1; i++) {
+                outbox_send(s->outbox);
+                assert_true(s->sent_count > i);
+                outbox_settle(s->outbox, s->parcels[s->sent[i]]);
+        }
+        int64_t last[2] = { 0, 0 };
+        for (size_t i = 0; i < s->sent_count; i++) {
+                assert_true(s->sent[i] > last[s->sent[i] % 2]);
+                last[s->sent[i] % 2] = s->sent[i];
+        }
+        s->sent_count = 0; /* settled */
+}
+
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_end)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                CLAIM(nothing_is_sent_before_it_is_said_so_and_then_as_many_as_have_a_place),
+                CLAIM(what_waits_is_withdrawn_from_every_lane_and_what_is_out_is_not),
+                CLAIM(what_is_not_withdrawn_goes_in_its_order),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
