@@ -1,0 +1,456 @@
+"""What goes wrong between the daemon and its receivers: slow and broken ones, odd answers, certificates, addresses,
+people without a way to be reached. Each test causes its fault in a real receiver, or in a socket that plays one."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+
+from harness import PEOPLE, CtlError, Env, answers, eventually
+from test_daemon import hooks, later
+
+NORTH, UK = "EMEA-North", "UKI"         # Ben's, and Ana's
+
+
+def unhappy(count, territory, suffix):
+    made = later(answers(count, customers=count), suffix)
+    for answer in made:
+        answer["answers"] = {"nps": 1}
+        answer["account"]["territory"] = territory
+    return made
+
+
+def people(**channels):
+    return [dict(p) | ({"channels": channels[p["id"]]} if p["id"] in channels else {}) for p in PEOPLE]
+
+
+class Crew:
+    """A daemon, its receivers, and answers of unhappy people for Ana or Ben."""
+
+    def __init__(self, env, files=None, receivers=None, environment=None, **hook):
+        self.env = env
+        self.kafka = env.kafka()
+        self.topic = env.topic(self.kafka)
+        self.receivers = receivers or env.receivers()
+        changes = {"closedloopd.conf": {"operators": ["ines"]}, "channels.d/hooks.conf": None,
+                   "channels.d/hooks2.conf": hooks(env, self.receivers, **hook)}
+        self.daemon = env.daemon(env.config(self.kafka, self.topic, self.receivers, changes | (files or {})))
+        self.daemon.environment = environment or {}
+        self.daemon.start()
+        self.rounds = 0
+
+    def tell(self, territory=UK, count=1):
+        self.rounds += 1
+        self.kafka.produce(self.topic, unhappy(count, territory, f"round{self.rounds}"))
+
+    def accepted(self, who):
+        return {r["headers"]["webhook-id"] for r in self.receivers.records("http", f"/hook/{who}") if r["answer"] == 200}
+
+    def notices(self):
+        """What the operator was told."""
+        return [json.loads(r["body"])["data"].get("note") or r["body"] for r in self.receivers.records("http", "/hook/ines")
+                if r["answer"] == 200 and json.loads(r["body"])["type"] == "operator"]
+
+    def deliveries(self, channel):
+        return [d for d in self.daemon.ctl("deliveries", "--limit", 10000) if d["channel"] == channel]
+
+    def detail(self, channel):
+        """What is said of the last try."""
+        return eventually(lambda: next((d["detail"] for d in self.deliveries(channel) if d["detail"]), ""),
+                          f"a try over {channel}")
+
+    def health(self, channel):
+        return next((c for c in self.daemon.ctl("status")["channels"] if c["channel"] == channel), {})
+
+    def stop(self):
+        assert self.daemon.stop() == 0, self.daemon.log_tail()
+
+
+class Raw:
+    """A socket that plays a receiver: what it does with a connection is a function of it and what was asked for."""
+
+    def __init__(self, env, perform, tls=None, family=socket.AF_INET):
+        self.perform, self.tls = perform, tls
+        self.connections, self.open, self.open_most = 0, 0, 0
+        self.lock = threading.Lock()
+        self.listener = socket.socket(family)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+        self.listener.listen(64)
+        self.port = self.listener.getsockname()[1]
+        env.cleanup.callback(self.listener.close)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with self.lock:
+            self.connections += 1
+            self.open += 1
+            self.open_most = max(self.open_most, self.open)
+        try:
+            if self.tls:
+                peer = self.tls.wrap_socket(peer, server_side=True)
+            self.perform(peer)
+        except OSError:
+            pass
+        finally:
+            peer.close()
+            with self.lock:
+                self.open -= 1
+
+
+def request_read(peer):
+    """One request, head and body; returns its path."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = peer.recv(65536)
+        if not piece:
+            raise ConnectionResetError
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+    while len(body) < length:
+        body += peer.recv(65536)
+    return head.split(b" ")[1].decode()
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+# --- slow and broken receivers
+
+def test_a_receiver_that_is_only_slow_has_its_share_and_holds_back_nobody(env: Env):
+    crew = Crew(env, timeout="20 seconds")
+    crew.receivers.http("/hook/ana", {"status": 200, "delay": 2})
+    crew.tell(UK, 6000)     # at eight in two seconds: half an hour
+    crew.receivers.await_records(8, path="/hook/ana")
+    eventually(lambda: crew.daemon.ctl("status")["cases"]["open"] >= 6000, "all are read")
+    slowest = 0.0
+    for _ in range(5):
+        began = time.monotonic()
+        known = len(crew.accepted("ben"))
+        crew.tell(NORTH)
+        eventually(lambda: len(crew.accepted("ben")) > known, "Ben hears", 20)
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < 15, slowest
+    waiting = lambda: {c["channel"]: c["waiting"] for c in crew.daemon.ctl("status")["outbox"]["channels"]}["hook-ana"]
+    eventually(lambda: waiting() <= 100, "the rest waits in the store, not in memory", 30)
+    crew.receivers.http("/hook/ana", {"status": 200})
+    eventually(lambda: len(crew.accepted("ana")) == 6000, "when it is fast again all is sent", 120)
+    assert len(list(crew.receivers.records("http", "/hook/ana"))) == 6000, "nothing twice"
+    crew.stop()
+    env.fault("Deliveries: a receiver answers, but takes two seconds for each message, and thousands wait", within=20, over=120,
+              noticed="its messages are late, those of other channels are not; closedloopctl status says how many are to be sent",
+              logged="nothing")
+
+
+def test_a_receiver_that_is_down_is_tried_by_one_send_at_a_time_and_told_of_once_and_once_when_it_is_back(env: Env):
+    crew = Crew(env, patience="3 seconds")
+    crew.receivers.http("/hook/ana", {"status": 503})
+    crew.tell(UK, 300)
+    eventually(lambda: len(crew.notices()) == 1, "the operator is told", 30)
+    assert "hook-ana" in crew.notices()[0]
+    assert not crew.health("hook-ana")["works"]
+    assert crew.daemon.metric("closedloop_channel_up", 'channel="hook-ana"') == 0
+    tries = len(list(crew.receivers.records("http", "/hook/ana")))
+    assert 8 <= tries <= 24, f"{tries} tries of 300 messages"
+    counts = {c["channel"]: c["waiting"] + c["out"] for c in crew.daemon.ctl("status")["outbox"]["channels"]}
+    assert counts["hook-ana"] <= 1, counts
+    crew.receivers.http("/hook/ana", {"status": 200})
+    eventually(lambda: len(crew.accepted("ana")) == 300, "all is sent", 90)
+    eventually(lambda: len(crew.notices()) == 2, "the operator is told that it is over", 30)
+    assert "works again" in crew.notices()[1]
+    assert crew.daemon.metric("closedloop_channel_up", 'channel="hook-ana"') == 1
+    crew.stop()
+    log = crew.daemon.log.read_text(encoding="utf-8")
+    assert log.count("a message could not be delivered") < 10, "one failure is logged once"
+    env.fault("Deliveries: a receiver answers 503 to everything for a while", within=30, over=90,
+              noticed="the operators are told once, and once when it is over; closedloopctl status and the metric channel_up say "
+              "so; messages are tried one at a time meanwhile", logged="a channel works again")
+
+
+def test_what_a_person_cannot_get_over_one_channel_comes_over_the_next_when_patience_ends(env: Env):
+    crew = Crew(env, {"people.csv": people(ana="hook-ana hook-joe")}, patience="3 seconds")
+    crew.receivers.http("/hook/ana", {"hang": True})
+    crew.tell(UK)
+    began = time.monotonic()
+    crew.receivers.await_records(1, path="/hook/joe", seconds_max=40)
+    assert time.monotonic() - began > 2, "not before patience ends"
+    states = eventually(lambda: {d["channel"]: d["state"] for d in crew.daemon.ctl("case", 1)["deliveries"]
+                                 if d["recipient"] == "ana"}, "its deliveries")
+    assert set(states) == {"hook-ana", "hook-joe"}, states
+    crew.stop()
+    env.fault("Deliveries: the first channel of a person hangs", within=40, over="nothing to do",
+              noticed="the message comes over the person's next channel when the channel's patience ends; the operators are told",
+              logged="a message could not be delivered")
+
+
+# --- how long to wait
+
+def test_the_receivers_wish_to_wait_is_followed_in_seconds_and_as_a_date(env: Env):
+    crew = Crew(env)
+    at = datetime.now(timezone.utc) + timedelta(seconds=12)
+    crew.receivers.http("/hook/ana", {"status": 429, "retry_after": 8, "times": 1}, {"status": 200})
+    crew.receivers.http("/hook/ben", {"status": 503, "retry_after": format_datetime(at, usegmt=True), "times": 1},
+                        {"status": 200})
+    crew.tell(UK)
+    crew.tell(NORTH)
+    for who in ("ana", "ben"):
+        eventually(lambda: crew.accepted(who), f"{who} is told", 60)
+    first, second = [r["at_us"] for r in crew.receivers.records("http", "/hook/ana")]
+    assert 7.9e6 < second - first < 30e6, second - first
+    first, second = list(crew.receivers.records("http", "/hook/ben"))
+    assert second["at_us"] >= (int(at.timestamp()) - 1) * 1000000, "before the date"
+    assert first["headers"]["webhook-id"] == second["headers"]["webhook-id"]
+    crew.stop()
+    env.fault("Deliveries: a receiver asks to wait (Retry-After as seconds or as a date)", within=60, over=60,
+              noticed="the message arrives when the receiver wanted it, with the same webhook-id",
+              logged="asks to wait")
+
+
+def test_a_target_that_is_gone_is_not_used_again_until_a_reload(env: Env):
+    crew = Crew(env, {"people.csv": people(ana="hook-ana hook-joe")})
+    crew.receivers.http("/hook/ana", {"status": 410})
+    crew.tell(UK)
+    crew.receivers.await_records(1, path="/hook/joe")
+    crew.tell(UK)
+    crew.receivers.await_records(2, path="/hook/joe")
+    assert len(list(crew.receivers.records("http", "/hook/ana"))) == 1, "it is gone"
+    eventually(lambda: len(crew.notices()) == 1, "the operator is told")
+    crew.receivers.http("/hook/ana", {"status": 200})
+    crew.daemon.ctl("reload")
+    crew.tell(UK)
+    eventually(lambda: len(crew.accepted("ana")) == 1, "it is used again")
+    assert len(crew.notices()) == 1
+    crew.stop()
+    env.fault("Deliveries: a webhook was deleted (410)", within=60, over="make a new one, then reload",
+              noticed="the person's next channel is used at once and from then on, the operators are told", logged="a receiver is gone")
+
+
+# --- answers that are none
+
+def answer_slowly(peer):
+    request_read(peer)
+    for byte in OK * 100:
+        peer.sendall(bytes([byte]))
+        time.sleep(1)
+
+
+def answer_slowly_in_the_body(peer):
+    request_read(peer)
+    peer.sendall(b"HTTP/1.1 503 no\r\ncontent-length: 1000000\r\n\r\n")
+    while True:
+        peer.sendall(b"x")
+        time.sleep(1)
+
+
+def answer_garbage(peer):
+    request_read(peer)
+    peer.sendall(b"\x16\x03\x01" + b"\xff\x00garbage" * 100 + b"\r\n\r\n")
+
+
+def answer_with_headers_without_end(peer):
+    request_read(peer)
+    peer.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        peer.sendall(b"x-flood: " + b"x" * 1000 + b"\r\n")
+
+
+def answer_with_one_header_without_end(peer):
+    request_read(peer)
+    peer.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+    while True:
+        peer.sendall(b"x" * 65536)
+
+
+def answer_with_a_body_without_end(peer):
+    request_read(peer)
+    peer.sendall(b"HTTP/1.1 500 no\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        peer.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+
+
+def answer_with_interim_answers_without_end(peer):
+    request_read(peer)
+    while True:
+        peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
+def answer_with_a_redirect_to_itself(peer):
+    request_read(peer)
+    peer.sendall(b"HTTP/1.1 307 there\r\nlocation: /hook/ana\r\ncontent-length: 0\r\n\r\n")
+    request_read(peer)
+
+
+ODD = {"byte": (answer_slowly, "no answer within 3 s"),
+       "body-byte": (answer_slowly_in_the_body, "HTTP 503"),
+       "garbage": (answer_garbage, "the answer is not HTTP"),
+       "headers": (answer_with_headers_without_end, "the answer is not HTTP"),
+       "header": (answer_with_one_header_without_end, ""),
+       "body": (answer_with_a_body_without_end, "HTTP 500"),
+       "interim": (answer_with_interim_answers_without_end, ""),
+       "redirect": (answer_with_a_redirect_to_itself, "HTTP 307: redirects are not followed")}
+
+
+def refusal(crew, channel, person="ana"):
+    """What comes of a test message that is not accepted."""
+    try:
+        crew.daemon.ctl("notify", "test", channel, person)
+    except CtlError as error:
+        return str(error)
+    raise AssertionError(f"{channel} has accepted it")
+
+
+def memory_kib(process):
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+def test_answers_without_end_garbage_and_floods_end_with_the_timeout_and_take_no_memory(env: Env):
+    servers = {name: Raw(env, perform) for name, (perform, _) in ODD.items()}
+    channels = tuple({"name": f"odd-{name}", "type": "webhook", "url": f"http://127.0.0.1:{server.port}/hook",
+                      "secret": {"file": str(env.folder / "hook.key")}, "private_network": True, "plain_http": True,
+                      "timeout": "3 seconds", "patience": "1 hour"} for name, server in servers.items())
+    crew = Crew(env, {"channels.d/odd.conf": {"channels": channels}})
+    took, said = [], {}
+
+    def test(name):
+        began = time.monotonic()
+        said[name] = refusal(crew, f"odd-{name}")
+        took.append(time.monotonic() - began)
+    before = memory_kib(crew.daemon.process)
+    threads = [threading.Thread(target=test, args=(name,)) for name in ODD for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    crew.tell(NORTH)
+    eventually(lambda: crew.accepted("ben"), "others are told meanwhile", 10)
+    for thread in threads:
+        thread.join()
+    assert len(took) == len(threads) and max(took) < 15, took
+    for name, (_, words) in ODD.items():
+        assert words in said[name] and "\"accepted\":false" in said[name], said
+    assert memory_kib(crew.daemon.process) - before < 16 * 1024, "memory"
+    assert servers["redirect"].connections <= 4, "a redirect was followed"
+    crew.stop()
+    env.fault("Deliveries: answers of a byte a second, without end, or no HTTP at all", within=15, over="mend the receiver",
+              noticed="each counts as failed when the channel's timeout ends, memory does not grow, other channels go on",
+              logged="nothing")
+
+
+def test_a_connection_that_was_closed_meanwhile_is_replaced_without_a_failure(env: Env):
+    seen = []
+
+    def answer_once(peer):
+        seen.append(request_read(peer))
+        peer.sendall(OK)
+        peer.shutdown(socket.SHUT_RDWR)
+    server = Raw(env, answer_once)
+    crew = Crew(env, {"channels.d/hooks2.conf": None, "channels.d/raw.conf": {"channels": tuple(
+        {"name": f"hook-{p['id']}", "type": "webhook", "url": f"http://127.0.0.1:{server.port}/hook/{p['id']}",
+         "private_network": True, "plain_http": True} for p in PEOPLE)}})
+    for number in range(1, 6):
+        crew.tell(UK)
+        eventually(lambda: len(seen) == number, "it is told")
+    eventually(lambda: crew.daemon.ctl("status")["outbox"]["pending"] == 0, "all is accepted")
+    assert all(d["attempts"] == 1 for d in crew.deliveries("hook-ana")), crew.deliveries("hook-ana")
+    assert server.connections == 5
+    crew.stop()
+    env.fault("Deliveries: a receiver closes its connections after each answer", within=60, over="nothing to do",
+              noticed="nothing", logged="nothing")
+
+
+# --- mail
+
+def mail(env, receivers, **more):
+    return {"channels": ({"name": "mail", "type": "email", "smtp": f"smtp://127.0.0.1:{receivers.ports['smtp']}",
+                          "from": "Closed loop <loop@example.com>", "tls": "none"} | more,)}
+
+
+def mail_crew(env, **more):
+    receivers = env.receivers(http=0, smtp=0)
+    return Crew(env, {"channels.d/mail.conf": mail(env, receivers, **more), "people.csv": people(ana="mail", ben="mail")},
+                receivers)
+
+
+def test_a_mail_whose_last_answer_is_lost_comes_again_with_the_same_id_and_is_counted(env: Env):
+    crew = mail_crew(env)
+    crew.receivers.smtp("END", {"drop": "after", "times": 1})
+    crew.tell(UK)
+    crew.receivers.await_records(2, "mail")
+    ids = [message["Message-ID"] for _, message in crew.receivers.mails()]
+    assert len(ids) == 2 and ids[0] == ids[1], ids
+    assert crew.daemon.metric("closedloop_possible_repeats_total", 'channel="mail"') == 1
+    eventually(lambda: [d["state"] for d in crew.deliveries("mail")] == ["accepted"], "it is accepted")
+    crew.stop()
+    env.fault("Deliveries: the mail server cuts the connection after the last dot", within=60, over="nothing to do",
+              noticed="the mail comes twice, with the same Message-ID; the metric possible_repeats counts it",
+              logged="it may have arrived")
+
+
+def seconds_to(delivery):
+    return (datetime.fromisoformat(delivery["next_at"].replace("Z", "+00:00")) - datetime.now(timezone.utc)).total_seconds()
+
+
+def test_greylisting_holds_up_one_mail_for_minutes_and_no_other(env: Env):
+    crew = mail_crew(env)
+    crew.receivers.smtp("RCPT", {"reply": "451 4.7.1 Greylisted, come back later", "match": "ana@example.com"})
+    crew.tell(UK, 10)       # more than it takes to call a channel broken
+    crew.receivers.await_records(10, "smtp")
+    crew.tell(NORTH)
+    crew.receivers.await_records(1, "mail", seconds_max=20)
+    held = eventually(lambda: [d for d in crew.deliveries("mail") if d["state"] == "pending" and d["attempts"] == 1], "ten wait")
+    assert len(held) == 10 and all(200 < seconds_to(d) <= 300 for d in held), held
+    assert crew.notices() == []
+    crew.stop()
+    env.fault("Deliveries: a mail server greylists a recipient (450, 451)", within=60, over=300,
+              noticed="mails to that recipient come minutes later, others are not held up", logged="Greylisted")
+
+
+def test_a_mailbox_that_does_not_exist_is_not_tried_again(env: Env):
+    crew = mail_crew(env)
+    crew.receivers.smtp("RCPT", {"reply": "550 5.1.1 no such user", "match": "ana@example.com"})
+    crew.tell(UK)
+    crew.receivers.await_records(1, "smtp")
+    eventually(lambda: crew.notices(), "the operator is told")
+    crew.tell(UK)
+    eventually(lambda: len([d for d in crew.daemon.ctl("case", 2)["deliveries"] if d["state"] == "failed"]) == 1, "no channel")
+    assert len(list(crew.receivers.records("smtp"))) == 1
+    crew.tell(NORTH)
+    crew.receivers.await_records(1, "mail")
+    crew.stop()
+    env.fault("Deliveries: an address of people.csv does not exist (550 5.1.1)", within=60, over="mend the address, then reload",
+              noticed="the person's next channel is used, the operators are told; other people's mail goes on",
+              logged="a receiver is gone")
+
+
+def test_a_wrong_password_is_tried_every_few_minutes_and_not_every_few_seconds(env: Env):
+    receivers = env.receivers(http=0, smtp=0, smtp_tls="required", smtp_user="loop", smtp_password="right")
+    key = env.folder / "mail.key"
+    key.touch(0o600)
+    key.write_text("planted-5c1f\n", encoding="ascii")
+    crew = Crew(env, {"channels.d/mail.conf": mail(env, receivers, tls="required", user="loop", password={"file": str(key)},
+                                                   smtp=f"smtp://localhost:{receivers.ports['smtp']}", private_network=True,
+                                                   ca_file=receivers.ports["certificate"], patience="2 seconds"),
+                      "people.csv": people(ana="mail")}, receivers)
+    crew.tell(UK)
+    assert "authentication failed" in crew.detail("mail")
+    notice = eventually(lambda: crew.notices(), "the operator is told", 30)[0]
+    assert "authentication failed" in notice, notice
+    assert "planted-5c1f" not in crew.daemon.log.read_text(encoding="utf-8"), "the password is in the log"
+    assert len(list(receivers.records("mail"))) == 0
+    crew.stop()
+    env.fault("Deliveries: the mail server does not take the password (535)", within=60, over="mend the password, then reload",
+              noticed="the operators are told, status names the channel; it is tried every five minutes",
+              logged="authentication failed")
