@@ -139,9 +139,17 @@ class Kafka:
             raise RuntimeError(f"kafka {arguments[0]}: {done.stderr.strip()}")
         return done.stdout.strip()
 
-    def start(self) -> Kafka:
-        self.bootstrap = self.tool("start", self.folder)
+    def start(self, *options: str) -> Kafka:
+        """Options count when the folder is new: "--secure", and settings of the broker."""
+        self.bootstrap = self.tool("start", self.folder, *options)
         return self
+
+    def secure(self) -> dict[str, str]:
+        """What --secure has made; see tests/system/kafka."""
+        return json.loads((self.folder / "secure.json").read_text(encoding="utf-8"))
+
+    def allow(self, topic: str, user: str, is_allowed: bool = True) -> None:
+        self.tool("allow" if is_allowed else "forbid", self.folder, topic, user)
 
     def stop(self) -> None:
         self.tool("stop", self.folder)
@@ -704,13 +712,13 @@ class Env:
     def logs(self) -> str:
         return "".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.folder.glob("*.log")))
 
-    def kafka(self, own: bool = False) -> Kafka:
-        """The broker that all tests share; own: one that this test may stop, kill and fill."""
+    def kafka(self, own: bool = False, *options: str) -> Kafka:
+        """The broker that all tests share; own: one that this test may stop, kill and fill, with options."""
         if not own:
             return self.shared_kafka()
         kafka = Kafka(self.folder / "kafka")
         self.cleanup.callback(kafka.kill)
-        return kafka.start()
+        return kafka.start(*options)
 
     def topic(self, kafka: Kafka, partitions: int = 1, suffix: str = "answers", **settings: Any) -> str:
         """A topic that no other test uses."""

@@ -14,6 +14,7 @@
  *   produce BOOTSTRAP TOPIC --grow N                               more partitions
  *   produce BOOTSTRAP TOPIC --truncate PARTITION:OFFSET            drops the records below the offset
  *   produce BOOTSTRAP TOPIC --delete
+ *   produce BOOTSTRAP TOPIC --allow USER | --forbid USER           whether the user may read the topic
  *
  * These return when the brokers' metadata shows the change.
  * Exit codes: 0 every record is acknowledged, 64 wrong use, 65 a line that cannot be read, 69 Kafka said no or nothing,
@@ -42,11 +43,13 @@ typedef enum {
         ACT_CREATE,
         ACT_GROW,
         ACT_TRUNCATE,
-        ACT_DELETE
+        ACT_DELETE,
+        ACT_ALLOW,
+        ACT_FORBID
 } Act;
 
 typedef struct Options {
-        const char *bootstrap, *topic, *offsets_path, *truncate;
+        const char *bootstrap, *topic, *offsets_path, *truncate, *user;
         const char *configs[CONFIGS_MAX];
         size_t n_configs;
         Act act;
@@ -184,6 +187,41 @@ static void topic_delete(rd_kafka_t *kafka, rd_kafka_queue_t *queue, const Optio
         rd_kafka_event_destroy(event);
         rd_kafka_DeleteTopic_destroy(t);
         topic_await(kafka, o->topic, 0);
+}
+
+/* The brokers tell each other of it on their own: what others see of it may take a moment. */
+static void user_allow(rd_kafka_t *kafka, rd_kafka_queue_t *queue, const Options *o)
+{
+        char principal[256], why[512];
+        snprintf(principal, sizeof principal, "User:%s", o->user);
+        rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(
+                RD_KAFKA_RESOURCE_TOPIC, o->topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
+                RD_KAFKA_ACL_OPERATION_READ, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof why);
+        if (!acl)
+                fail(EX_USAGE, "cannot allow", why);
+        rd_kafka_CreateAcls(kafka, &acl, 1, NULL, queue);
+        rd_kafka_event_t *event = admin_result(queue, "could not allow");
+        size_t n;
+        const rd_kafka_acl_result_t **results =
+                rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &n);
+        if (rd_kafka_acl_result_error(results[0]))
+                fail(EX_UNAVAILABLE, "could not allow", rd_kafka_error_string(rd_kafka_acl_result_error(results[0])));
+        rd_kafka_event_destroy(event);
+        rd_kafka_AclBinding_destroy(acl);
+}
+
+static void user_forbid(rd_kafka_t *kafka, rd_kafka_queue_t *queue, const Options *o)
+{
+        char principal[256], why[512];
+        snprintf(principal, sizeof principal, "User:%s", o->user);
+        rd_kafka_AclBindingFilter_t *filter = rd_kafka_AclBindingFilter_new(
+                RD_KAFKA_RESOURCE_TOPIC, o->topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, NULL,
+                RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why, sizeof why);
+        if (!filter)
+                fail(EX_USAGE, "cannot forbid", why);
+        rd_kafka_DeleteAcls(kafka, &filter, 1, NULL, queue);
+        rd_kafka_event_destroy(admin_result(queue, "could not forbid"));
+        rd_kafka_AclBinding_destroy(filter);
 }
 
 static void topic_truncate(rd_kafka_t *kafka, rd_kafka_queue_t *queue, const Options *o)
@@ -415,6 +453,12 @@ static void admin_act(rd_kafka_t *kafka, const Options *o)
         case ACT_DELETE:
                 topic_delete(kafka, queue, o);
                 break;
+        case ACT_ALLOW:
+                user_allow(kafka, queue, o);
+                break;
+        case ACT_FORBID:
+                user_forbid(kafka, queue, o);
+                break;
         }
         rd_kafka_queue_destroy(queue);
 }
@@ -457,6 +501,14 @@ static void option_read(Options *o, int option)
         case 'd':
                 act_set(o, ACT_DELETE);
                 break;
+        case 'a':
+                act_set(o, ACT_ALLOW);
+                o->user = optarg;
+                break;
+        case 'b':
+                act_set(o, ACT_FORBID);
+                o->user = optarg;
+                break;
         case 'n':
                 o->partitions = (int)number_parse(optarg, 1, 1000, "not a number of partitions");
                 break;
@@ -495,7 +547,8 @@ int main(int argc, char **argv)
                 { "partitions", required_argument, NULL, 'n' }, { "config", required_argument, NULL, 'f' },
                 { "key", required_argument, NULL, 'k' },        { "partition", required_argument, NULL, 'p' },
                 { "rate", required_argument, NULL, 'r' },       { "raw", no_argument, NULL, 'w' },
-                { "offsets", required_argument, NULL, 'o' },    { 0 },
+                { "offsets", required_argument, NULL, 'o' },    { "allow", required_argument, NULL, 'a' },
+                { "forbid", required_argument, NULL, 'b' },     { 0 },
         };
         Options o = { .partition = RD_KAFKA_PARTITION_UA };
         Tally tally = { 0 };
