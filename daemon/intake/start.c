@@ -2,22 +2,27 @@
 
 #include "inside.h"
 
-/* Asks for one offset: a time in milliseconds, or RD_KAFKA_OFFSET_END or _BEGINNING. The time-limited call of
- * librdkafka; its call for both ends of a log waits longer than it was told in 2.0.2. */
-static int offset_ask(rd_kafka_t *consumer, Text topic, int32_t partition, int64_t what, int patience_ms,
-                      int64_t *ret_offset)
+static rd_kafka_topic_partition_list_t *list_make(const Source *source, int32_t first, int32_t count, int64_t what)
 {
         CLEANUP(arena_freep) Arena *arena = arena_new(512);
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_t *asked =
-                rd_kafka_topic_partition_list_add(list, arena_text(arena, topic).data, partition);
-        asked->offset = what;
-        rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(consumer, list, patience_ms);
-        int r = error || asked->err ? -EAGAIN : 0;
-        if (r == 0)
-                *ret_offset = asked->offset;
-        rd_kafka_topic_partition_list_destroy(list);
-        return r;
+        const char *topic = arena_text(arena, source->topic).data;
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+        for (int32_t i = 0; i < count; i++)
+                rd_kafka_topic_partition_list_add(list, topic, first + i)->offset = what;
+        return list;
+}
+
+/* Asks for offsets, of all partitions of the list at once: a time in milliseconds, or RD_KAFKA_OFFSET_END or
+ * _BEGINNING. The time-limited call of librdkafka; its call for both ends of a log waits longer than it was told in
+ * 2.0.2. */
+static int offsets_ask(Intake *intake, rd_kafka_topic_partition_list_t *list, Span patience)
+{
+        rd_kafka_resp_err_t error =
+                rd_kafka_offsets_for_times(intake->consumer, list, (int)MAX_OF(patience.us / 1000, 1));
+        bool is_complete = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+        for (int i = 0; i < list->cnt; i++)
+                is_complete = is_complete && list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        return is_complete ? 0 : -EAGAIN;
 }
 
 static int64_t start_wanted(const Source *source, bool is_new_topic)
@@ -27,20 +32,36 @@ static int64_t start_wanted(const Source *source, bool is_new_topic)
         return source->start == START_LATEST ? RD_KAFKA_OFFSET_END : MAX_OF(source->start_time.us / 1000, 0);
 }
 
-int intake_find_start(Intake *intake, const Source *source, int32_t partition, bool is_new_topic, Span patience,
-                      int64_t *ret_offset)
+/* In partitions where no record is as late as the time that was asked for, what comes next will be. */
+static int ends_fill(Intake *intake, rd_kafka_topic_partition_list_t *list, Span patience)
+{
+        rd_kafka_topic_partition_list_t *late = rd_kafka_topic_partition_list_new(list->cnt);
+        for (int i = 0; i < list->cnt; i++)
+                if (list->elems[i].offset < 0)
+                        rd_kafka_topic_partition_list_add(late, list->elems[i].topic, list->elems[i].partition)
+                                ->offset = RD_KAFKA_OFFSET_END;
+        int r = late->cnt > 0 ? offsets_ask(intake, late, patience) : 0;
+        for (int i = 0, j = 0; r == 0 && i < list->cnt; i++)
+                if (list->elems[i].offset < 0)
+                        list->elems[i].offset = late->elems[j++].offset;
+        rd_kafka_topic_partition_list_destroy(late);
+        return r;
+}
+
+int intake_find_starts(Intake *intake, const Source *source, int32_t first, int32_t count, bool is_new_topic,
+                       Span patience, int64_t *ret_offsets)
 {
         /* Two questions at most, each with half of the time. */
-        int half_ms = (int)MAX_OF(patience.us / 2000, 1);
-        int64_t wanted = start_wanted(source, is_new_topic), offset = -1;
-        int r = offset_ask(intake->consumer, source->topic, partition, wanted, half_ms, &offset);
-        /* No record is as late as that time: what comes next will be. */
-        if (r == 0 && offset < 0 && wanted >= 0)
-                r = offset_ask(intake->consumer, source->topic, partition, RD_KAFKA_OFFSET_END, half_ms, &offset);
-        if (r < 0)
-                return r;
-        if (offset < 0)
-                return -EAGAIN;
-        *ret_offset = offset;
-        return 0;
+        Span half = { patience.us / 2 };
+        rd_kafka_topic_partition_list_t *list = list_make(source, first, count, start_wanted(source, is_new_topic));
+        int r = offsets_ask(intake, list, half);
+        if (r == 0)
+                r = ends_fill(intake, list, half);
+        for (int i = 0; r == 0 && i < list->cnt; i++)
+                if (list->elems[i].offset < 0)
+                        r = -EAGAIN;
+        for (int i = 0; r == 0 && i < list->cnt; i++)
+                ret_offsets[i] = list->elems[i].offset;
+        rd_kafka_topic_partition_list_destroy(list);
+        return r;
 }

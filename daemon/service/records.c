@@ -171,10 +171,8 @@ static int lookup_store(StartLookup *l, Turn *turn)
 static void lookup_run(void *userdata, Turn *turn, WallTime now UNUSED)
 {
         StartLookup *l = userdata;
-        l->error = 0;
-        for (int32_t i = 0; i < l->count && l->error == 0; i++)
-                l->error = intake_find_start(l->service->intake, l->source, l->first + i, l->is_new_topic,
-                                             LOOKUP_PATIENCE, &l->offsets[i]);
+        l->error = intake_find_starts(l->service->intake, l->source, l->first, l->count, l->is_new_topic,
+                                      LOOKUP_PATIENCE, l->offsets);
         if (l->error == 0)
                 l->error = lookup_store(l, turn);
 }
@@ -265,7 +263,7 @@ static bool lookup_is_under_way(const Service *s, Text topic, int32_t partition)
 }
 
 /* A topic never seen: all its partitions are placed by the source's rule, in one transaction, before the first record
- * is read. A partition that is added to a known topic starts at its beginning. */
+ * is read. Partitions that are added to a known topic start at their beginning; they are its last ones. */
 static void lookup_start(Service *s, const Source *source, int32_t partition, int32_t partition_count)
 {
         StartLookup *l = calloc(1, sizeof(*l));
@@ -275,7 +273,7 @@ static void lookup_start(Service *s, const Source *source, int32_t partition, in
         l->source = source;
         l->is_new_topic = !topic_is_known(s, source->topic);
         l->first = l->is_new_topic ? 0 : partition;
-        l->count = l->is_new_topic ? partition_count : 1;
+        l->count = partition_count - l->first;
         l->offsets = calloc((size_t)l->count, sizeof(int64_t));
         must(l->offsets != NULL);
         l->next = s->lookups;

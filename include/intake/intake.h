@@ -2,7 +2,7 @@
  * dead letters out. The only header that speaks for librdkafka.
  * Owns:    a consumer, its queues and wake-up descriptors; a producer once a dead letter has to be written.
  * Errors:  what goes wrong with Kafka is a health state with words, not an error: reading goes on by itself.
- * Called:  from the loop thread; intake_find_start() alone blocks (at most the timeout) and is for the turn thread.
+ * Called:  from the loop thread; intake_find_starts() alone blocks (at most the timeout) and is for the turn thread.
  *          It must have returned before intake_free(). No function of the intake may be called from ops->record but
  *          intake_continue(), record_hash() and record_header*(); from the other ops all but intake_free() and
  *          intake_reconfigure(). */
@@ -88,11 +88,12 @@ DEFINE_CLEANUP(Intake, intake_free)
  * librdkafka refused; the partition is reported again. */
 int intake_assign(Intake *intake, Text topic, int32_t partition, int64_t offset) MUST_CHECK;
 
-/* Where a partition never seen starts by its source's rule: the end, the beginning or the first record since a time.
- * Blocks at most `patience`; -EAGAIN: no answer, ask again later. Thread-safe. For a later partition of a topic that is
- * known already the beginning is right, whatever the rule: pass is_new_topic false. */
-int intake_find_start(Intake *intake, const Source *source, int32_t partition, bool is_new_topic, Span patience,
-                      int64_t *ret_offset) MUST_CHECK;
+/* Where partitions never seen start by their source's rule: the end, the beginning or the first record since a time;
+ * `count` of them from `first` on, in one request to each broker. Blocks at most `patience`; -EAGAIN: no answer for
+ * all, ask again later. Thread-safe. For later partitions of a topic that is known already the beginning is right,
+ * whatever the rule: pass is_new_topic false. */
+int intake_find_starts(Intake *intake, const Source *source, int32_t first, int32_t count, bool is_new_topic,
+                       Span patience, int64_t *ret_offsets) MUST_CHECK;
 
 void intake_continue(Intake *intake);
 

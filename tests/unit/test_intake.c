@@ -16,7 +16,7 @@
 
 enum {
         SEEN_MAX = 4000,
-        ASKED_MAX = 64,
+        ASKED_MAX = 256,
         LETTERS_MAX = 16,
         PATIENCE_TURNS = 1000,
         TURN_US = 10000
@@ -340,13 +340,38 @@ static void starts_are_found_by_the_rule_of_the_source(void **state)
         intake_start(b, "answers");
         Source source = b->config->sources[0];
         source.start = START_LATEST;
-        assert_int_equal(intake_find_start(b->intake, &source, 0, true, patience, &offset), 0);
+        assert_int_equal(intake_find_starts(b->intake, &source, 0, 1, true, patience, &offset), 0);
         assert_int_equal(offset, 9);
-        assert_int_equal(intake_find_start(b->intake, &source, 0, false, patience, &offset), 0);
+        assert_int_equal(intake_find_starts(b->intake, &source, 0, 1, false, patience, &offset), 0);
         assert_int_equal(offset, 0);
         source.start = START_EARLIEST;
-        assert_int_equal(intake_find_start(b->intake, &source, 0, true, patience, &offset), 0);
+        assert_int_equal(intake_find_starts(b->intake, &source, 0, 1, true, patience, &offset), 0);
         assert_int_equal(offset, 0);
+}
+
+/* A broker that takes a tenth of a second for each answer: one question for all, not one for each. */
+static void the_starts_of_a_hundred_partitions_are_found_in_one_request(void **state)
+{
+        Bench *b = *state;
+        enum {
+                PARTITIONS = 100
+        };
+        int64_t offsets[PARTITIONS];
+        topic_make(b, "answers", PARTITIONS);
+        for (int32_t i = 0; i < PARTITIONS; i += 7)
+                produce_numbers(b, "answers", i, 0, i + 1);
+        b->assigns = false;
+        intake_start(b, "answers");
+        until(b, b->asked_count > 0);
+        Source source = b->config->sources[0];
+        source.start = START_LATEST;
+        assert_int_equal(rd_kafka_mock_broker_set_rtt(b->cluster, -1, 100), 0);
+        assert_int_equal(intake_find_starts(b->intake, &source, 0, PARTITIONS, true, (Span){ 4000000 }, offsets), 0);
+        for (int32_t i = 0; i < PARTITIONS; i++)
+                assert_int_equal(offsets[i], i % 7 == 0 ? i + 1 : 0);
+        assert_int_equal(intake_find_starts(b->intake, &source, 98, 2, false, (Span){ 4000000 }, offsets), 0);
+        assert_int_equal(offsets[0], 0);
+        assert_int_equal(intake_find_starts(b->intake, &source, 99, 2, true, (Span){ 4000000 }, offsets), -EAGAIN);
 }
 
 static void visit_partition(void *userdata, const PartitionView *view)
@@ -539,7 +564,7 @@ static void without_brokers_it_says_so_and_ends_in_time(void **state)
         assert_int_equal(intake_health(b->intake, &text), KAFKA_CONNECTING);
         until(b, b->health == KAFKA_UNREACHABLE);
         int64_t offset = -1;
-        assert_int_equal(intake_find_start(b->intake, &b->config->sources[0], 0, true, (Span){ 100000 }, &offset),
+        assert_int_equal(intake_find_starts(b->intake, &b->config->sources[0], 0, 1, true, (Span){ 100000 }, &offset),
                          -EAGAIN);
         assert_int_equal(offset, -1);
         b->intake = intake_free(b->intake);
@@ -745,6 +770,7 @@ int main(void)
                 with_bench(a_partition_can_be_assigned_another_offset_while_it_is_read),
                 with_bench(a_restart_asks_for_every_partition_again_and_reads_from_the_answer),
                 with_bench(starts_are_found_by_the_rule_of_the_source),
+                with_bench(the_starts_of_a_hundred_partitions_are_found_in_one_request),
                 with_bench(a_partition_says_how_far_it_is_read_and_how_far_it_reaches),
                 with_bench(more_than_one_turn_can_take_is_read_without_another_wake_up),
                 with_bench(without_room_nothing_comes_and_nothing_is_lost),
