@@ -17,7 +17,7 @@ install: $(PROGRAMS) $(B)/closedloopd.catalog ## install programs, unit and a fi
 	install -D -m 0755 $(B)/closedloopd $(DESTDIR)$(SBINDIR)/closedloopd
 	install -D -m 0755 $(B)/closedloopctl $(DESTDIR)$(BINDIR)/closedloopctl
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
-	sed 's|/usr/sbin/|$(SBINDIR)/|; s|/usr/share/doc/closedloop|$(DOCDIR)|g' systemd/closedloopd.service \
+	sed 's|/usr/sbin/|$(SBINDIR)/|; s|/usr/bin/closedloopctl|$(BINDIR)/closedloopctl|; s|/usr/share/doc/closedloop|$(DOCDIR)|g' systemd/closedloopd.service \
 	        >$(DESTDIR)$(UNITDIR)/closedloopd.service
 	install -m 0644 systemd/closedloop.sysusers $(DESTDIR)$(SYSUSERSDIR)/closedloop.conf
 	chmod 0644 $(DESTDIR)$(UNITDIR)/closedloopd.service

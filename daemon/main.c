@@ -16,6 +16,10 @@
 #include "store/store.h"
 #include "turn/turn.h"
 
+enum {
+        JOURNAL_LOOKS_US = 250 * 1000
+};
+
 static const char DEFAULT_CONFIG[] = "/etc/closedloop/closedloopd.conf";
 
 typedef enum Mode {
@@ -195,6 +199,15 @@ static int run(const char *path, Config *config)
         return service_run(service);
 }
 
+/* The journal finds out whose a line is by looking at the process that wrote it. The last words of one that is gone by
+ * then are shown to nobody who asks for the unit's. */
+static int fail_slowly(int code)
+{
+        if (code != 0 && notice_has_journal())
+                (void)usleep(JOURNAL_LOOKS_US);
+        return code;
+}
+
 int main(int argc, char **argv)
 {
         Arguments a = arguments_read(argc, argv);
@@ -210,7 +223,7 @@ int main(int argc, char **argv)
         memory_tune();
         int code = config_take(a.config, &config);
         if (code != 0)
-                return code;
+                return fail_slowly(code);
         if (a.mode == MODE_CHECK)
                 return 0;
         if (a.mode == MODE_PRINT)
@@ -220,5 +233,5 @@ int main(int argc, char **argv)
         code = run(a.config, config);
         notice_flush(true);
         curl_global_cleanup();
-        return code;
+        return fail_slowly(code);
 }

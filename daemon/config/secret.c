@@ -2,9 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/file.h"
 #include "config/loader.h"
+
+static const char UNIT_PREFIX[] = "closedloop";
 
 enum {
         SECRET_BYTES_MAX = 65536
@@ -37,6 +40,8 @@ static bool credential_read(Loader *l, const Setting *where, Secret *secret)
                 return false;
         }
         Text path = arena_textf(l->scratch, "%s/" TEXT_F, folder, TEXT_ARG(secret->name));
+        if (access(path.data, F_OK) < 0) /* how systemd names what it loads from a folder, see the unit */
+                path = arena_textf(l->scratch, "%s/%s_" TEXT_F, folder, UNIT_PREFIX, TEXT_ARG(secret->name));
         return secret_file_read(l, where, what, path, &secret->value);
 }
 

@@ -44,6 +44,10 @@ WAIT_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 
 
+class Skipped(Exception):
+    """This computer cannot run the test, for a reason that is not the program's."""
+
+
 def eventually(condition: Callable[[], Any], what: str, seconds_max: float = WAIT_SECONDS_MAX) -> Any:
     """Polls until the condition is true, and returns what it gave."""
     until = time.monotonic() + seconds_max
