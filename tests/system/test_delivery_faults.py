@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -369,6 +371,105 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_without_a_failure(en
     crew.stop()
     env.fault("Deliveries: a receiver closes its connections after each answer", within=60, over="nothing to do",
               noticed="nothing", logged="nothing")
+
+
+# --- certificates, addresses, proxies
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+class Authority:
+    """A certificate authority of a company's own, and what it has signed."""
+
+    def __init__(self, folder):
+        self.folder = folder / "ca"
+        self.folder.mkdir()
+        self.file = self.folder / "ca.pem"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                "/CN=Our own", "-keyout", self.folder / "ca.key", "-out", self.file)
+
+    def server(self, name, host="localhost", days=30):
+        """A TLS context of a server that is called so."""
+        key, request, made, names = (self.folder / f"{name}.{kind}" for kind in ("key", "csr", "pem", "names"))
+        names.write_text(f"subjectAltName=DNS:{host}", encoding="ascii")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={host}", "-keyout",
+                key, "-out", request)
+        openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.folder / "ca.key", "-CAcreateserial", "-days",
+                days, "-extfile", names, "-out", made)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made, key)
+        return context
+
+
+def answer_well(peer):
+    while True:
+        request_read(peer)
+        peer.sendall(OK)
+
+
+def https(name, server, **more):
+    return {"name": name, "type": "webhook", "url": f"https://localhost:{server.port}/hook", "private_network": True,
+            "timeout": "5 seconds"} | more
+
+
+def test_certificates_that_are_not_trusted_expired_or_of_another_name_and_old_tls_are_refused(env: Env):
+    ours, theirs = Authority(env.folder), Authority(env.folder / "ca")
+    old = ours.server("old")
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    contexts = {"good": ours.server("good"), "name": ours.server("name", "elsewhere.test"),
+                "expired": ours.server("expired", days=0), "other": theirs.server("other"), "old": old}
+    servers = {name: Raw(env, answer_well, context) for name, context in contexts.items()}
+    ca = {"ca_file": str(ours.file)}
+    channels = tuple(https(f"tls-{name}", server, **ca) for name, server in servers.items())
+    channels += (https("tls-unknown", servers["good"]),)
+    crew = Crew(env, {"channels.d/tls.conf": {"channels": channels}})
+    crew.daemon.ctl("notify", "test", "tls-good", "ana")
+    expected = {"name": "matches target host", "expired": "expired", "other": "certificate", "old": "TLS", "unknown": "certificate"}
+    for name, words in expected.items():
+        said = refusal(crew, f"tls-{name}")
+        assert "TLS failed" in said and words in said, said
+    crew.stop()
+    env.fault("Deliveries: a certificate is self-signed, expired, of another name or another authority, or TLS is older than 1.2",
+              within=60, over="mend the receiver, or name its authority in ca_file",
+              noticed="nothing is sent; closedloopctl notify test and deliveries say what is wrong with it", logged="nothing")
+
+
+def test_proxies_of_the_environment_are_ignored_and_ipv6_is_spoken(env: Env):
+    proxy, six = Raw(env, answer_well), Raw(env, answer_well, family=socket.AF_INET6)
+    names = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    crew = Crew(env, {"channels.d/six.conf": {"channels": (
+        {"name": "six", "type": "webhook", "url": f"http://[::1]:{six.port}/hook", "private_network": True,
+         "plain_http": True},)}}, environment={name: f"http://127.0.0.1:{proxy.port}" for name in names})
+    crew.tell(UK)
+    eventually(lambda: crew.accepted("ana"), "it is told directly")
+    crew.daemon.ctl("notify", "test", "six", "ana")
+    assert six.connections == 1 and proxy.connections == 0
+    crew.stop()
+    env.fault("Deliveries: the environment names a proxy", within=60, over="nothing to do", noticed="nothing: it is ignored",
+              logged="nothing")
+
+
+def test_what_leads_into_the_own_network_is_refused_without_a_connection(env: Env):
+    inside, six = Raw(env, answer_well), Raw(env, answer_well, family=socket.AF_INET6)
+    hosts = {"plain": f"127.0.0.1:{inside.port}", "short": f"127.1:{inside.port}", "name": f"localhost:{inside.port}",
+             "number": f"2130706433:{inside.port}", "any": f"0.0.0.0:{inside.port}", "six": f"[::1]:{six.port}",
+             "mapped": f"[::ffff:127.0.0.1]:{inside.port}", "metadata": "169.254.169.254", "ten": "10.0.0.1"}
+    channels = tuple({"name": f"in-{name}", "type": "webhook", "url": f"http://{host}/hook", "plain_http": True}
+                     for name, host in hosts.items())
+    crew = Crew(env, {"channels.d/inside.conf": {"channels": channels},
+                      "people.csv": people(ana="in-name hook-ana")})
+    for name in hosts:
+        assert "is private and not allowed" in refusal(crew, f"in-{name}"), name
+    crew.tell(UK)
+    eventually(lambda: crew.accepted("ana"), "the next channel is used at once")
+    assert inside.connections == 0 and six.connections == 0, "somebody was connected to"
+    eventually(crew.notices, "the operator is told")
+    crew.stop()
+    env.fault("Deliveries: a webhook's URL leads into the own network", within=60, over="set private_network = true if it is meant",
+              noticed="no connection is made, the person's next channel is used, the operators are told",
+              logged="is private and not allowed")
 
 
 # --- mail

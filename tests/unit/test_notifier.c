@@ -45,6 +45,15 @@ static int resolve_to(const char *number, const char *service, struct addrinfo *
         return real(number, service, &hints, ret);
 }
 
+/* Outside first, and then inside; or both at once. */
+static int turns;
+
+static int resolve_to_both(const char *service, struct addrinfo **ret)
+{
+        int r = resolve_to("93.184.216.34", service, ret);
+        return r ? r : resolve_to("127.0.0.1", service, &(*ret)->ai_next);
+}
+
 /* Instead of the C library's: names of .test only, so that no test asks a name server. */
 int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints UNUSED,
                 struct addrinfo **restrict ret)
@@ -58,7 +67,35 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
                 return resolve_to("10.1.2.3", service, ret);
         if (strcmp(node, "here.test") == 0)
                 return resolve_to("127.0.0.1", service, ret);
+        if (strcmp(node, "turns.test") == 0)
+                return resolve_to(turns++ == 0 ? "93.184.216.34" : "127.0.0.1", service, ret);
+        if (strcmp(node, "both.test") == 0)
+                return resolve_to_both(service, ret);
         return strstr(node, ".test") ? EAI_NONAME : resolve_to(node, service, ret);
+}
+
+/* --- who is connected to --- */
+
+static struct {
+        size_t all, outside;
+} connects;
+
+/* Instead of the C library's: nothing leaves this machine. */
+int connect(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+        static int (*real)(int, const struct sockaddr *, socklen_t);
+        if (!real)
+                *(void **)&real = dlsym(RTLD_NEXT, "connect");
+        struct sockaddr_in v4 = { 0 };
+        if (address->sa_family == AF_INET)
+                memcpy(&v4, address, sizeof(v4));
+        bool is_outside = v4.sin_addr.s_addr == inet_addr("93.184.216.34");
+        connects.all += address->sa_family == AF_INET || address->sa_family == AF_INET6;
+        connects.outside += is_outside;
+        if (!is_outside)
+                return real(fd, address, bytes);
+        errno = ENETUNREACH;
+        return -1;
 }
 
 /* --- a server --- */
@@ -391,6 +428,7 @@ static int set_up_with(void **state, void (*speak)(Peer *peer))
         assert_true(sd_event_new(&bench.event) >= 0);
         assert_int_equal(notifier_new(bench.event, on_done, &bench, &bench.notifier), 0);
         bench.server = server_new(bench.event, speak);
+        connects.all = connects.outside = 0;
         *state = &bench;
         return 0;
 }
@@ -637,20 +675,57 @@ static void private_addresses_are_refused_however_they_are_spelled(void **state)
         static const char *const hosts[] = {
                 "127.0.0.1",
                 "127.1",
+                "127.0.1",
+                "127.000.000.001",
+                "127.255.255.254",
                 "2130706433",
+                "0x7f000001",
                 "0x7f.1",
+                "0x7F.0x0.0x0.0x1",
                 "0177.0.0.1",
-                "localhost",
-                "here.test",
-                "[::1]",
-                "[::ffff:127.0.0.1]",
-                "10.0.0.1",
+                "0177.0.0.01",
+                "017700000001",
+                "127.0x1",
                 "0",
-                "169.254.169.254",
-                "[fe80::1]",
-                "[64:ff9b::7f00:1]",
-                "[2002:7f00:1::]",
+                "0.0.0.0",
+                "0x0",
+                "localhost",
+                "LOCALHOST",
+                "user@127.0.0.1",
+                "user:pass@127.1",
+                "here.test",
                 "inside.test",
+                "%31%32%37.0.0.1",
+                "[::]",
+                "[::1]",
+                "[0:0:0:0:0:0:0:1]",
+                "[0::1]",
+                "[::ffff:127.0.0.1]",
+                "[::ffff:7f00:1]",
+                "[0:0:0:0:0:ffff:7f00:1]",
+                "[::127.0.0.1]",
+                "[::ffff:0:127.0.0.1]",
+                "[64:ff9b::7f00:1]",
+                "[64:ff9b:1::7f00:1]",
+                "[2002:7f00:1::]",
+                "[2001::1]",
+                "[fe80::1]",
+                "[fec0::1]",
+                "[fc00::1]",
+                "[fd12:3456::1]",
+                "[ff02::1]",
+                "[100::1]",
+                "10.0.0.1",
+                "172.16.0.1",
+                "172.31.255.254",
+                "192.168.1.1",
+                "100.64.0.1",
+                "169.254.169.254",
+                "192.0.0.1",
+                "198.18.0.1",
+                "224.0.0.1",
+                "240.0.0.1",
+                "255.255.255.255",
         };
         Bench *b = *state;
         for (size_t i = 0; i < COUNT_OF(hosts); i++) {
@@ -661,7 +736,7 @@ static void private_addresses_are_refused_however_they_are_spelled(void **state)
                 if (result->class != SEND_PERMANENT || !strstr(result->detail, " is private and not allowed"))
                         fail_msg("%s: %s \"%s\"", hosts[i], send_class_text(result->class), result->detail);
         }
-        assert_int_equal(b->server->connections, 0);
+        assert_int_equal(connects.all, 0);
 }
 
 static void a_name_that_leads_inside_is_refused_with_the_address(void **state)
@@ -672,6 +747,27 @@ static void a_name_that_leads_inside_is_refused_with_the_address(void **state)
         s->channel.url = TEXT("http://inside.test/secret?token=1");
         assert_result(bench_try(b, s), SEND_PERMANENT, 0,
                       "address 10.1.2.3 is private and not allowed; set private_network = true if this is meant");
+        assert_int_equal(connects.all, 0);
+}
+
+/* Whoever has a name of their own can point it elsewhere once it was looked at: what is connected to is what counts. */
+static void a_name_that_turns_inside_after_it_was_looked_at_is_never_connected_to(void **state)
+{
+        Bench *b = *state;
+        ParcelSample *s = sample_to(b, CHANNEL_WEBHOOK, "");
+        s->channel.allows_private_network = false;
+        s->channel.url = arena_textf(b->arena, "http://turns.test:%d/status/200", b->server->port);
+        turns = 0;
+        assert_result(bench_try(b, s), SEND_TEMPORARY, 0, "could not connect: network is unreachable");
+        assert_int_equal(connects.outside, 1);
+        b->notifier = notifier_free(b->notifier); /* and with it what it remembers of names */
+        assert_int_equal(notifier_new(b->event, on_done, b, &b->notifier), 0);
+        assert_result(bench_try(b, s), SEND_PERMANENT, 0,
+                      "address 127.0.0.1 is private and not allowed; set private_network = true if this is meant");
+        s->channel.url = arena_textf(b->arena, "http://both.test:%d/status/200", b->server->port);
+        (void)bench_try(b, s);
+        assert_int_equal(connects.all, connects.outside);
+        assert_int_equal(b->server->connections, 0);
 }
 
 static void an_open_connection_does_not_help_a_channel_that_may_not_use_it(void **state)
@@ -1114,6 +1210,7 @@ int main(void)
                 TEST(only_https_is_spoken_unless_allowed),
                 TEST(private_addresses_are_refused_however_they_are_spelled),
                 TEST(a_name_that_leads_inside_is_refused_with_the_address),
+                TEST(a_name_that_turns_inside_after_it_was_looked_at_is_never_connected_to),
                 TEST(an_open_connection_does_not_help_a_channel_that_may_not_use_it),
                 TEST(a_secret_that_is_none_is_told_and_nothing_is_sent),
                 TEST(a_name_nobody_knows_is_tried_again),
