@@ -91,11 +91,14 @@ static int key_compare(const void *a, const void *b)
         return text_compare(*x, *y);
 }
 
-static bool many_keys_repeat(const yyjson_val *object, size_t count)
+static bool many_keys_repeat(const yyjson_val *container)
 {
+        size_t count = yyjson_obj_size(lent_native(container)); /* of an array: 0 */
+        if (count <= PAIRWISE_KEYS_MAX)
+                return false;
         Text *keys = malloc(count * sizeof(Text));
         must(keys != NULL);
-        yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(object));
+        yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(container));
         for (size_t i = 0; i < count; i++) {
                 yyjson_val *key = yyjson_obj_iter_next(&it);
                 keys[i] = (Text){ yyjson_get_str(key), yyjson_get_len(key) };
@@ -121,50 +124,65 @@ static uint64_t key_mark(const yyjson_val *key)
         return UINT64_C(1) << ((len * 11 + bytes[0] * 7 + bytes[len / 2] * 5 + bytes[len - (len > 0)]) & 63);
 }
 
-/* Is the last of these keys one of the <count> before it? */
-static bool key_is_among(const yyjson_val *const *keys, size_t count)
+/* Is this key of the object one of those before it? */
+static bool key_stands_before(const yyjson_val *object, const yyjson_val *sought)
 {
-        const yyjson_val *last = keys[count];
-        for (size_t i = 0; i < count; i++)
-                if (key_len(keys[i]) == key_len(last) && memcmp(keys[i]->uni.str, last->uni.str, key_len(last)) == 0)
-                        return true;
-        return false;
-}
-
-static bool keys_repeat(const yyjson_val *object)
-{
-        size_t count = yyjson_obj_size(lent_native(object));
-        if (count > PAIRWISE_KEYS_MAX)
-                return many_keys_repeat(object, count);
-        const yyjson_val *keys[PAIRWISE_KEYS_MAX];
-        uint64_t seen = 0; /* marks of the keys so far: a key whose mark is new is new */
         yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(object));
-        for (size_t i = 0; i < count; i++) {
-                keys[i] = yyjson_obj_iter_next(&it);
-                uint64_t mark = key_mark(keys[i]);
-                if ((seen & mark) != 0 && key_is_among(keys, i))
+        for (const yyjson_val *key; (key = yyjson_obj_iter_next(&it)) != sought;)
+                if (key_len(key) == key_len(sought) && memcmp(key->uni.str, sought->uni.str, key_len(key)) == 0)
                         return true;
-                seen |= mark;
-        }
         return false;
 }
 
-/* One pass over the document's values, which stand in a row: a container ends where its offset says.
- * The stack holds the ends of the open containers, so its height is the depth. */
+/* An open array or object. */
+typedef struct Level {
+        const yyjson_val *container, *end;
+        uint64_t seen;    /* marks of its keys so far: a key whose mark is new is new */
+        bool has_key;     /* the next value is a key's */
+        bool has_no_keys; /* an array; or they have been compared already */
+} Level;
+
+/* A value that belongs to this container. False: it is a key that stands there twice. */
+static bool level_take(Level *level, const yyjson_val *value)
+{
+        level->has_key = !level->has_key;
+        if (!level->has_key)
+                return true;
+        uint64_t mark = key_mark(value);
+        if ((level->seen & mark) != 0 && key_stands_before(level->container, value))
+                return false;
+        level->seen |= mark;
+        return true;
+}
+
+static Level level_of(const yyjson_val *container)
+{
+        bool is_object = yyjson_is_obj(lent_native(container));
+        return (Level){
+                .container = container,
+                .end = unsafe_yyjson_get_next(lent_native(container)),
+                .has_no_keys = !is_object || yyjson_obj_size(lent_native(container)) > PAIRWISE_KEYS_MAX,
+        };
+}
+
+/* One pass over the document's values, which stand in a row: a container ends where its offset says, and an object has
+ * a key before each value. The height of the stack is the depth. */
 static JsonFault document_check(const yyjson_doc *doc, unsigned depth_max)
 {
-        const yyjson_val *ends[DEPTH_MAX];
+        Level levels[DEPTH_MAX];
         unsigned depth = 0;
         const yyjson_val *value = doc->root, *end = doc->root + doc->val_read;
         for (; value < end; value++) {
-                while (depth > 0 && value >= ends[depth - 1])
+                while (depth > 0 && value >= levels[depth - 1].end)
                         depth--;
+                if (depth > 0 && !levels[depth - 1].has_no_keys && !level_take(&levels[depth - 1], value))
+                        return JSON_FAULT_DUPLICATE_KEY;
                 if (!unsafe_yyjson_is_ctn((void *)(uintptr_t)value))
                         continue;
                 if (depth >= depth_max)
                         return JSON_FAULT_TOO_DEEP;
-                ends[depth++] = unsafe_yyjson_get_next(lent_native(value));
-                if (yyjson_is_obj(lent_native(value)) && keys_repeat(value))
+                levels[depth++] = level_of(value);
+                if (many_keys_repeat(value))
                         return JSON_FAULT_DUPLICATE_KEY;
         }
         return JSON_FAULT_NONE;

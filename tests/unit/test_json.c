@@ -193,6 +193,55 @@ static void repeats_are_found_in_objects_of_any_size(void **state)
         }
 }
 
+static uint64_t random_state;
+
+static uint64_t random_next(void)
+{
+        random_state ^= random_state >> 12;
+        random_state ^= random_state << 25;
+        random_state ^= random_state >> 27;
+        return random_state * 0x2545f4914f6cdd1du;
+}
+
+/* A value of up to so many levels whose objects have keys of few letters: says whether one has a key twice. */
+static bool random_value_put(Buffer *b, unsigned levels)
+{
+        if (levels == 0 || random_next() % 4 == 0) {
+                buffer_put(b, TEXT("\"aa\""));
+                return false;
+        }
+        bool is_object = random_next() % 3 > 0, repeats = false;
+        uint64_t seen = 0;
+        size_t count = random_next() % 6;
+        buffer_put_char(b, is_object ? '{' : '[');
+        for (size_t i = 0; i < count; i++) {
+                if (i > 0)
+                        buffer_put_char(b, ',');
+                unsigned key = (unsigned)(random_next() % 60);
+                if (is_object)
+                        buffer_putf(b, "\"%.*s%c\":", (int)(key / 20), "aa", "abcdefghijklmnopqrst"[key % 20]);
+                repeats |= is_object && (seen & UINT64_C(1) << key) != 0;
+                seen |= UINT64_C(1) << key;
+                repeats |= random_value_put(b, levels - 1);
+        }
+        buffer_put_char(b, is_object ? '}' : ']');
+        return repeats;
+}
+
+static void repeats_are_found_wherever_they_stand(void **state)
+{
+        Fixture *f = *state;
+        size_t repeated = 0, tries = 5000;
+        random_state = 20261122;
+        for (size_t i = 0; i < tries; i++) {
+                Buffer b = buffer_in(f->arena);
+                bool repeats = random_value_put(&b, 5);
+                assert_fault(f, buffer_text(&b).data, repeats ? JSON_FAULT_DUPLICATE_KEY : JSON_FAULT_NONE);
+                repeated += repeats;
+        }
+        assert_in_range(repeated, tries / 20, tries / 2);
+}
+
 static Text nested(Arena *arena, size_t depth, const char *open, const char *close, const char *inside)
 {
         Buffer b = buffer_in(arena);
@@ -505,16 +554,6 @@ static void bytes_that_are_no_character_do_not_take_their_neighbours_along(void 
         }
 }
 
-static uint64_t random_state;
-
-static uint64_t random_next(void)
-{
-        random_state ^= random_state >> 12;
-        random_state ^= random_state << 25;
-        random_state ^= random_state >> 27;
-        return random_state * 0x2545f4914f6cdd1du;
-}
-
 static void random_bytes_are_written_as_json_whatever_they_are(void **state)
 {
         Fixture *f = *state;
@@ -616,6 +655,7 @@ int main(void)
                 fixture_test(what_is_not_utf8_is_told_apart),
                 fixture_test(a_key_twice_in_one_object_is_refused),
                 fixture_test(repeats_are_found_in_objects_of_any_size),
+                fixture_test(repeats_are_found_wherever_they_stand),
                 fixture_test(the_depth_limit_is_exact),
                 fixture_test(the_length_limit_is_exact),
                 fixture_test(every_fault_has_words),
