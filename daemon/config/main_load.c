@@ -112,6 +112,7 @@ static void store_read(Loader *l)
         Secret password;
         (void)secret_read(l, store, "password", &password);
         l->config->dead_letter_bytes_max = setting_integer(store, "dead_letters");
+        l->config->ballast_bytes = setting_integer(store, "ballast");
         if (postgresql) {
                 if (sqlite.data)
                         setting_warning(l->report, postgresql,

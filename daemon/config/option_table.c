@@ -35,6 +35,10 @@ const Option OPTIONS[] = {
         { "store.dead_letters", OPTION_BYTES, .min = 1 << 20, .max = 1e12, .fallback = "\"64 MiB\"",
           .sentence = "what records that cannot be read may take in the store; the oldest go first" },
 
+        { "store.ballast", OPTION_BYTES, .min = 0, .max = 1e12, .fallback = "\"16 MiB\"",
+          .sentence = "room on the disk that is kept for what people do when it is full; below twice of it no answer "
+                      "is read" },
+
         { "operators", OPTION_TEXTS,
           .sentence = "who is told what needs an operator; the journal says it in any case" },
 

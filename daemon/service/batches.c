@@ -47,11 +47,59 @@ static bool only_results(const Service *s)
         return !outbox_is_waiting(s->outbox) || s->results_waiting * 2 < outbox_out(s->outbox);
 }
 
+static void retry_submit(Service *s)
+{
+        Batch *batch = s->failed;
+        s->failed = NULL;
+        s->retry_is_due = false;
+        turn_thread_submit(s->thread, batch);
+}
+
+static bool is_urgent(const Input *input)
+{
+        return input->kind == INPUT_ACT || input->kind == INPUT_CALL;
+}
+
+/* While a batch waits for the store: what people do and ask is tried on its own, and answered in any case. Answers and
+ * results come after what waits, in their order. */
+static void urgent_submit(Service *s)
+{
+        Batch *batch = batch_new(s->config);
+        size_t kept = 0;
+        for (size_t i = 0; i < s->gather->input_count; i++) {
+                Input *input = &s->gather->inputs[i];
+                if (is_urgent(input))
+                        *batch_add(batch, input->kind) = *input;
+                else
+                        s->gather->inputs[kept++] = *input;
+        }
+        s->gather->input_count = kept;
+        batch->is_urgent = true;
+        batch->wants_probe = s->gather->wants_probe;
+        s->gather->wants_probe = false;
+        turn_thread_submit(s->thread, batch);
+}
+
+static bool has_urgent(const Service *s)
+{
+        for (size_t i = 0; i < s->gather->input_count; i++)
+                if (is_urgent(&s->gather->inputs[i]))
+                        return true;
+        return false;
+}
+
 /* Satisfied answers alone wait for the tick: their offsets cost a commit, not more often than each second. */
 void service_submit_if_due(Service *s)
 {
-        if (!turn_thread_is_idle(s->thread) || s->failed)
+        if (!turn_thread_is_idle(s->thread))
                 return;
+        if (s->failed) {
+                if (s->retry_is_due)
+                        retry_submit(s);
+                else if (has_urgent(s))
+                        urgent_submit(s);
+                return;
+        }
         if (s->wants_turn || (s->gather->input_count > 0 && !only_results(s)) || (s->is_stopping && has_moves(s)))
                 service_submit(s);
 }
@@ -113,12 +161,19 @@ static void results_settle(Service *s, Batch *batch)
                         outbox_settle(s->outbox, batch->inputs[i].result.parcel);
 }
 
-static void calls_done(Batch *batch)
+static void acts_done(Batch *batch)
 {
         for (size_t i = 0; i < batch->input_count; i++) {
-                Input *input = &batch->inputs[i];
-                if (input->kind == INPUT_ACT && input->act->done)
-                        input->act->done(input->act->userdata, input->act);
+                Act *act = batch->inputs[i].kind == INPUT_ACT ? batch->inputs[i].act : NULL;
+                if (act && act->done)
+                        act->done(act->userdata, act);
+        }
+}
+
+static void calls_done(Batch *batch)
+{
+        for (size_t i = 0; i < batch->input_count && batch->calls_ran; i++) {
+                const Input *input = &batch->inputs[i];
                 if (input->kind == INPUT_CALL && input->call.done)
                         input->call.done(input->call.userdata);
         }
@@ -146,17 +201,37 @@ static void parcels_send(Service *s, Batch *batch)
         outbox_send(s->outbox);
 }
 
+static void words_set(Service *s, const char *words, Text why)
+{
+        (void)snprintf(s->store_words, sizeof(s->store_words), "%s%s" TEXT_F, words, why.len > 0 ? ": " : "",
+                       TEXT_ARG(why));
+}
+
+/* The turn has given up what was kept for a full disk, or could keep it again. */
+static void low_follow(Service *s, const Batch *batch)
+{
+        if (batch->is_low == s->is_low)
+                return;
+        s->is_low = batch->is_low;
+        if (s->is_low) {
+                words_set(s, "the disk is full: no answer is read; what people do is still recorded", TEXT_NONE);
+                notice_log_plain(NOTICE_STORE_LOW, ABOUT_NOTHING);
+        }
+}
+
 static void batch_done(Service *s, Batch *batch)
 {
-        if (s->store_words[0]) {
+        low_follow(s, batch);
+        if (s->store_words[0] && !s->is_low && !batch->is_urgent) {
                 notice_log_plain(NOTICE_STORE_AGAIN, ABOUT_NOTHING);
                 s->store_words[0] = '\0';
         }
         parcels_send(s, batch);
-        s->lent_answers = 0;
+        s->lent_answers = batch->is_urgent ? s->lent_answers : 0;
         service_lanes_break(s, batch->broken, batch->broken_count);
         service_letters_write(s, batch->letters, batch->letter_count);
         service_figures_add(s, batch);
+        acts_done(batch);
         calls_done(batch);
         wake_arm(s, batch);
         (void)batch_free(batch);
@@ -186,10 +261,8 @@ static void batch_fenced(Service *s, Batch *batch)
 static int on_retry(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *userdata)
 {
         Service *s = userdata;
-        Batch *batch = s->failed;
-        s->failed = NULL;
-        if (batch)
-                turn_thread_submit(s->thread, batch);
+        s->retry_is_due = true;
+        service_submit_if_due(s);
         return 0;
 }
 
@@ -200,25 +273,59 @@ static void retry_arm(Service *s, uint64_t us)
         (void)sd_event_source_set_description(s->retry, "retry-batch");
 }
 
+/* Whoever waits for an answer gets one; only what nobody waits for is tried again. */
+static void urgent_answer(Batch *batch)
+{
+        for (size_t i = 0; i < batch->input_count; i++) {
+                Act *act = batch->inputs[i].kind == INPUT_ACT ? batch->inputs[i].act : NULL;
+                if (!act)
+                        continue;
+                act->is_done = act->is_repeated = false;
+                act->is_put_off = true;
+                act->reason = arena_textf(batch->arena, TEXT_F, TEXT_ARG(batch->error_text)).data;
+        }
+        acts_done(batch);
+        calls_done(batch);
+        size_t kept = 0;
+        for (size_t i = 0; i < batch->input_count; i++)
+                if (!is_urgent(&batch->inputs[i]))
+                        batch->inputs[kept++] = batch->inputs[i];
+        batch->input_count = kept;
+}
+
+/* The files stay as they are. What was not committed is read again from Kafka after a start. */
+static void store_leave(Service *s, Batch *batch)
+{
+        int failure = batch->store_failure;
+        notice_log(failure == -EIO ? NOTICE_STORE_FAILED : NOTICE_STORE_DAMAGED, ABOUT_NOTHING, TEXT_F,
+                   TEXT_ARG(batch->error_text));
+        s->exit_code = failure == -EIO ? EX_IOERR : EX_DATAERR;
+        (void)sd_event_exit(s->event, s->exit_code);
+        if (batch->error == 0) {
+                batch_done(s, batch);
+                return;
+        }
+        urgent_answer(batch);
+        s->failed = batch_free(s->failed);
+        s->failed = batch;
+}
+
 static void batch_failed(Service *s, Batch *batch)
 {
-        int error = batch->error;
-        if (error == -ESTALE) {
+        if (batch->error == -ESTALE) {
                 batch_fenced(s, batch);
                 retry_arm(s, 1000);
                 return;
         }
-        if (error == -EIO || error == -EUCLEAN) {
-                notice_log(error == -EIO ? NOTICE_STORE_FAILED : NOTICE_STORE_DAMAGED, ABOUT_NOTHING, TEXT_F,
-                           TEXT_ARG(batch->error_text));
-                s->failed = batch;
-                s->exit_code = error == -EIO ? EX_IOERR : EX_DATAERR;
-                (void)sd_event_exit(s->event, s->exit_code);
+        if (!s->store_words[0] || s->is_low)
+                notice_log(NOTICE_STORE_WAITING, ABOUT_NOTHING, TEXT_F, TEXT_ARG(batch->error_text));
+        s->is_low = false; /* worse than that */
+        words_set(s, "cannot be written to", batch->error_text);
+        urgent_answer(batch);
+        if (batch->is_urgent) {
+                (void)batch_free(batch);
                 return;
         }
-        if (!s->store_words[0])
-                notice_log(NOTICE_STORE_WAITING, ABOUT_NOTHING, TEXT_F, TEXT_ARG(batch->error_text));
-        (void)snprintf(s->store_words, sizeof(s->store_words), TEXT_F, TEXT_ARG(batch->error_text));
         s->failed = batch;
         retry_arm(s, RETRY_US);
 }
@@ -229,10 +336,14 @@ int service_on_batch(sd_event_source *source UNUSED, int fd UNUSED, uint32_t rev
         Batch *batch = turn_thread_take(s->thread);
         if (!batch)
                 return 0;
-        if (batch->error != 0)
-                batch_failed(s, batch);
-        else
+        if (batch->store_failure != 0) {
+                store_leave(s, batch);
+                return 0;
+        }
+        if (batch->error == 0)
                 batch_done(s, batch);
+        else
+                batch_failed(s, batch);
         service_intake_continue(s);
         service_submit_if_due(s);
         return 0;

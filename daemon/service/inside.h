@@ -64,7 +64,9 @@ struct Service {
         Control *control;
 
         Batch *gather;          /* what arrived while the last one was being committed */
-        Batch *failed;          /* could not be committed: tried again */
+        Batch *failed;          /* could not be committed: tried again ... */
+        bool retry_is_due;      /* ... now; until then only what people do and ask goes to the store */
+        bool is_low;            /* the store's disk: nothing more is read */
         size_t lent_answers;    /* of the batch that is being committed: their parcels come with it */
         bool is_full;           /* the outbox */
         size_t results_waiting; /* of the gather's inputs */
@@ -96,7 +98,7 @@ struct Service {
         WallTime started_at, reloaded_at;
         bool reload_failed, reload_under_way;
         bool reload_again;     /* asked for while one was under way */
-        char store_words[256]; /* why the store is not written to; "" when all is well */
+        char store_words[384]; /* why the store is not written to, or no answer read; "" when all is well */
         bool is_ready;
 };
 

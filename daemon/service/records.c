@@ -375,7 +375,7 @@ static bool outbox_has_room(Service *s)
 static bool has_room(void *userdata)
 {
         Service *s = userdata;
-        if (s->is_stopping || s->failed || !s->is_continued)
+        if (s->is_stopping || s->failed || s->is_low || !s->is_continued)
                 return false;
         bool has =
                 s->gather->answer_count < ANSWERS_MAX && outbox_has_room(s) &&

@@ -237,10 +237,8 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
                 stop_check(s);
                 return 0;
         }
-        if (s->failed) {
-                /* The turn thread has come round to say that the store cannot be written to now. A restart would not
-                 * change that, but repeat what was sent meanwhile. */
-                watchdog_feed(s);
+        if (s->failed) { /* the store cannot be written to now: it can still be asked */
+                tick_turn(s);
                 service_notify(s, "");
                 return 0;
         }

@@ -313,7 +313,7 @@ void service_status(Service *s, JsonWriter *w, Buffer *text)
         json_key(w, "store");
         json_put_text(w, s->store_words[0] ? text_from(s->store_words) : TEXT("ok"));
         if (s->store_words[0])
-                buffer_putf(text, "store        CANNOT BE WRITTEN TO: %s\n", s->store_words);
+                buffer_putf(text, "store        TROUBLE: %s\n", s->store_words);
         cases_status(s, w, text);
         outbox_status(s, w, text);
         channels_status(s, w, text);

@@ -67,11 +67,28 @@ static void store_leave(Store *store, int error)
                 (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
+/* A user's share of a disk: nothing was written, as on a full disk. */
+static bool share_is_full(Store *store)
+{
+        static const int files[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
+        bool is_full = false;
+        for (size_t i = 0; i < COUNT_OF(files); i++) {
+                sqlite3_file *file = NULL;
+                int last = 0;
+                if (sqlite3_file_control(store->db, "main", files[i], &file) == SQLITE_OK && file && file->pMethods &&
+                    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last) == SQLITE_OK)
+                        is_full |= last == EDQUOT;
+        }
+        return is_full;
+}
+
 int store_failed(Store *store, int code)
 {
         int error = code_errno(code);
         (void)snprintf(store->error, sizeof(store->error), "%s",
                        store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code));
+        if (code == SQLITE_IOERR_WRITE && share_is_full(store))
+                error = -ENOSPC;
         if (error == -EIO || error == -EUCLEAN)
                 store_leave(store, error);
         return error;

@@ -230,7 +230,7 @@ static int operator_tell(Work *w, Text recipient, Text text)
         return r == -EEXIST ? 0 : r;
 }
 
-static int operators_tell(Work *w, Text text)
+int work_tell_operators(Work *w, Text text)
 {
         int r = 0;
         for (size_t i = 0; i < w->config->operator_count && r >= 0; i++)
@@ -245,7 +245,7 @@ static int recipient_trouble(Work *w, const DeliveryRow *row, Text text)
         if (is_troubled(w->turn, trouble))
                 return 0;
         trouble_note(w->turn, trouble);
-        return operators_tell(w, text);
+        return work_tell_operators(w, text);
 }
 
 static void recipient_works(Work *w, const DeliveryRow *row)
@@ -274,7 +274,7 @@ static int channel_trouble(Work *w, Lane *lane, Text text)
         lane->has_told = true;
         lane->told_at = w->now;
         int r = store_channel_disable(w->store, lane->name, TEXT(""), w->now, text);
-        return r < 0 ? r : operators_tell(w, text);
+        return r < 0 ? r : work_tell_operators(w, text);
 }
 
 static int channel_works(Work *w, Lane *lane)
@@ -288,10 +288,10 @@ static int channel_works(Work *w, Lane *lane)
         int r = store_channel_enable(w->store, lane->name, TEXT(""));
         Span failed = wall_since(w->now, lane->troubled_since);
         return r < 0 ? r
-                     : operators_tell(w, arena_textf(w->arena,
-                                                     "channel \"" TEXT_F
-                                                     "\" works again, %lld minutes after you were told",
-                                                     TEXT_ARG(lane->name), (long long)(failed.us / 60000000)));
+                     : work_tell_operators(w, arena_textf(w->arena,
+                                                          "channel \"" TEXT_F
+                                                          "\" works again, %lld minutes after you were told",
+                                                          TEXT_ARG(lane->name), (long long)(failed.us / 60000000)));
 }
 
 static int trouble(Work *w, const DeliveryRow *row, bool is_of_target, Text text)

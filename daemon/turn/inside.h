@@ -53,6 +53,7 @@ struct Turn {
         CaseOwnerPlace roster_after; /* how far their cases have been looked through */
         Text *troubled; /* "CHANNEL RECIPIENT" that operators have been told of */
         size_t troubled_count, troubled_capacity;
+        bool is_low, told_low; /* the disk; what operators have been told of it */
 };
 
 /* One turn. */
@@ -114,6 +115,8 @@ int work_result(Work *w, Result *result) MUST_CHECK;
 /* What the store has dropped of this case until now is not sent from the lanes either. accepted: only what says the
  * same over another channel. */
 void work_withdraw(Work *w, int64_t case_number, const Parcel *accepted);
+/* Words for whoever has to mend something. */
+int work_tell_operators(Work *w, Text text) MUST_CHECK;
 /* Is this delivery with the loop, or on its way there with this turn? */
 bool work_is_out(const Work *w, int64_t row);
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */

@@ -103,15 +103,35 @@ static int policies_keep(Turn *turn, const Config *config, WallTime now, Arena *
         return 0;
 }
 
-int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Text *reterr_message)
+/* On a full disk what was kept for that is given up, and it is tried again. */
+static bool room_make(Turn *turn, int error)
+{
+        if (error != -ENOSPC)
+                return false;
+        turn->is_low = true;
+        return store_room_release(turn->store);
+}
+
+static int policies_commit(Turn *turn, const Config *config, WallTime now, Arena *arena, Text *reterr_message)
 {
         int r = store_begin(turn->store);
         if (r >= 0)
                 r = policies_keep(turn, config, now, arena, reterr_message);
         if (r >= 0)
                 r = store_commit(turn->store);
-        if (r < 0) {
+        if (r < 0)
                 store_rollback(turn->store);
+        return r;
+}
+
+int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Text *reterr_message)
+{
+        int r = policies_commit(turn, config, now, arena, reterr_message);
+        if (room_make(turn, r)) {
+                *reterr_message = TEXT_NONE;
+                r = policies_commit(turn, config, now, arena, reterr_message);
+        }
+        if (r < 0) {
                 if (!reterr_message->data)
                         *reterr_message = arena_textf(arena, "%s", store_error(turn->store));
                 return r;
@@ -258,6 +278,19 @@ static int work_woken(Work *w)
         return r;
 }
 
+/* Once, and again when it is over. */
+static int work_tell_room(Work *w)
+{
+        if (w->turn->is_low == w->turn->told_low)
+                return 0;
+        return work_tell_operators(
+                w,
+                w->turn->is_low
+                        ? TEXT("the disk of the store is full: no answer is read until there is room. What people do "
+                               "is still recorded and messages still go out, for a while")
+                        : TEXT("the disk of the store has room again: answers are read from where it stopped"));
+}
+
 static int work_due_cases(Work *w)
 {
         int64_t numbers[DUE_CASES_MAX];
@@ -283,10 +316,12 @@ static int work_all(Work *w)
         if (r >= 0)
                 r = work_woken(w);
         if (r >= 0)
+                r = work_tell_room(w);
+        if (r >= 0 && !w->batch->is_urgent)
                 r = work_roster(w);
-        if (r >= 0)
+        if (r >= 0 && !w->batch->is_urgent)
                 r = work_due_cases(w);
-        if (r >= 0)
+        if (r >= 0 && !w->batch->is_urgent)
                 r = work_fetch(w);
         if (r >= 0)
                 r = work_woken(w); /* by what could not be sent anywhere */
@@ -299,6 +334,7 @@ static void work_committed(Work *w)
 {
         Turn *turn = w->turn;
         turn->committed = turn->last;
+        turn->told_low = turn->is_low;
         for (size_t i = 0; i < w->returned_count; i++)
                 number_set_remove(&turn->out, w->returned[i]);
         for (size_t i = 0; i < w->sent_count; i++)
@@ -354,11 +390,13 @@ static bool batch_writes(const Batch *batch, const Turn *turn)
         for (size_t i = 0; i < batch->input_count; i++)
                 if (batch->inputs[i].kind != INPUT_CALL)
                         return true;
-        return batch->move_count > 0 || turn->due_at.us <= batch->now.us || turn->roster_at.us <= batch->now.us ||
-               lanes_wake_at(turn, batch).us <= batch->now.us;
+        if (batch->is_urgent)
+                return false;
+        return batch->move_count > 0 || turn->is_low != turn->told_low || turn->due_at.us <= batch->now.us ||
+               turn->roster_at.us <= batch->now.us || lanes_wake_at(turn, batch).us <= batch->now.us;
 }
 
-static void turn_transact(Turn *turn, Batch *batch)
+static int transact_once(Turn *turn, Batch *batch)
 {
         arena_reset(turn->scratch);
         Work w = {
@@ -380,6 +418,31 @@ static void turn_transact(Turn *turn, Batch *batch)
                 work_undo(&w, r, start);
         else
                 work_committed(&w);
+        return r;
+}
+
+static void turn_transact(Turn *turn, Batch *batch)
+{
+        if (room_make(turn, transact_once(turn, batch))) {
+                batch->error = 0;
+                batch->error_text = TEXT_NONE;
+                (void)transact_once(turn, batch);
+        }
+}
+
+static void room_look(Turn *turn, const Batch *batch)
+{
+        if (batch->wants_probe && batch->error == 0)
+                turn->is_low = store_room_keep(turn->store, batch->config->ballast_bytes) == -ENOSPC;
+}
+
+/* Not after a failure that ends the process, nor when the whole batch is run again at once. */
+static void calls_run(Turn *turn, Batch *batch)
+{
+        batch->calls_ran = batch->error != -ESTALE && store_failure(turn->store) == 0;
+        for (size_t i = 0; i < batch->input_count && batch->calls_ran; i++)
+                if (batch->inputs[i].kind == INPUT_CALL)
+                        batch->inputs[i].call.run(batch->inputs[i].call.userdata, turn, batch->now);
 }
 
 void turn_run(Turn *turn, Batch *batch)
@@ -387,12 +450,16 @@ void turn_run(Turn *turn, Batch *batch)
         must(turn->config != NULL);
         /* First: a batch whose transaction is committed has not failed. */
         batch->error = batch->wants_probe ? store_probe(turn->store) : 0;
+        batch->error_text = TEXT_NONE;
+        room_look(turn, batch);
         if (batch->error == 0 && batch_writes(batch, turn))
                 turn_transact(turn, batch);
-        for (size_t i = 0; i < batch->input_count && batch->error == 0; i++)
-                if (batch->inputs[i].kind == INPUT_CALL)
-                        batch->inputs[i].call.run(batch->inputs[i].call.userdata, turn, batch->now);
-        batch->wake_at = wall_earlier(lanes_wake_at(turn, batch), wall_earlier(turn->roster_at, turn->due_at));
         if (batch->error != 0 && !batch->error_text.data)
+                batch->error_text = arena_textf(batch->arena, "%s", store_error(turn->store));
+        calls_run(turn, batch);
+        batch->wake_at = wall_earlier(lanes_wake_at(turn, batch), wall_earlier(turn->roster_at, turn->due_at));
+        batch->is_low = turn->is_low;
+        batch->store_failure = store_failure(turn->store);
+        if (batch->store_failure != 0 && batch->error == 0)
                 batch->error_text = arena_textf(batch->arena, "%s", store_error(turn->store));
 }

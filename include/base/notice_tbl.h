@@ -96,6 +96,12 @@
           "lost: Kafka keeps them.", \
           "Make room (df -h on the store's folder) or mend the folder's rights. It is tried again every 5 seconds " \
           "and goes on by itself.") \
+        X(STORE_LOW, ERR, "b435a9e715b84fe4b44c0772f3e0dac3", \
+          "the disk of the store is full", \
+          "Another program, or many answers, have filled it. The room that was kept for this hour (store.ballast) is " \
+          "in use now: acts, messages and due steps go on for as long as it lasts. No answer is read, and none is " \
+          "lost: Kafka keeps them.", \
+          "Make room: df -h on the store's folder, twice store.ballast has to be free. It goes on by itself then.") \
         X(STORE_AGAIN, NOTICE, "84dc9f238f9f4284a5c58362c0910d73", \
           "the store can be written to again", \
           "What stopped it is over, and everything that had waited goes on.", \

@@ -88,6 +88,7 @@ typedef struct Config {
         const Text *causes;
         size_t cause_count;
         int64_t dead_letter_bytes_max; /* what the dead letters may take in the store */
+        int64_t ballast_bytes; /* kept free on the store's disk */
 
         FieldTable fields;
         const Source *sources;

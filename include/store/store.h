@@ -43,6 +43,12 @@ void store_rollback(Store *store);
 int store_probe(Store *store) MUST_CHECK;
 int store_checkpoint(Store *store) MUST_CHECK;
 
+/* So many bytes of the disk are kept for the hour in which it is full; 0: none. -ENOSPC: there is too little room for
+ * them and as much again; other errors: they cannot be kept, which changes nothing else. Outside transactions. */
+int store_room_keep(Store *store, int64_t bytes) MUST_CHECK;
+/* Gives them up. False: there are none. */
+bool store_room_release(Store *store);
+
 /* The largest numbers handed out so far. */
 typedef struct StoreLast {
         int64_t case_number, response, delivery, dead_letter;

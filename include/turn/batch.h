@@ -35,6 +35,7 @@ struct Act {
 
         /* out: in the batch's arena */
         bool is_done;
+        bool is_put_off; /* not done, because nothing can be stored now: nothing has changed */
         bool is_repeated;   /* the same key again */
         const char *reason; /* not done: why */
         Case after;         /* the case as it stands; number 0: there is none */
@@ -129,10 +130,14 @@ struct Batch {
         size_t answer_count;
         size_t parcels_wanted; /* how many the outbox has room for */
         bool wants_probe;
+        bool is_urgent; /* what people do and ask, while the rest waits for the store: nothing that is due is looked for */
 
         /* out */
         int error; /* 0, or what the store said: nothing of it has happened */
         Text error_text;
+        bool calls_ran;    /* also when the rest could not be stored: they read, or say themselves what they could not do */
+        int store_failure; /* of store_failure(): the process has to leave, even if this batch is good */
+        bool is_low;       /* the disk is so full that no further answer should come */
         Parcel *parcels; /* to be sent now, in order */
         size_t parcel_count;
         Withdrawal *withdrawals; /* before anything else is sent */

@@ -114,8 +114,14 @@ static int fault_reserved(sqlite3_file *f, int *ret)
         return fault_of(f)->pMethods->xCheckReservedLock(fault_of(f), ret);
 }
 
+static int fault_errno; /* of the system, for the last call; 0: none of ours */
+
 static int fault_control(sqlite3_file *f, int what, void *with)
 {
+        if (what == SQLITE_FCNTL_LAST_ERRNO && fault_errno != 0) {
+                *(int *)with = fault_errno;
+                return SQLITE_OK;
+        }
         return fault_of(f)->pMethods->xFileControl(fault_of(f), what, with);
 }
 

@@ -49,7 +49,7 @@ static UNUSED int make_folder(void **state UNUSED)
 
 static UNUSED int take_folder(void **state UNUSED)
 {
-        static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+        static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", ".ballast" };
         store = store_free(store);
         for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
                 char file[128];

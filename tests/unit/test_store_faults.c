@@ -213,6 +213,21 @@ static void after_a_failed_sync_nothing_is_written_any_more(void **state UNUSED)
         assert_sound();
 }
 
+static void a_user_whose_share_of_the_disk_is_used_up_waits_as_on_a_full_disk(void **state UNUSED)
+{
+        assert_int_equal(start(), 0);
+        assert_int_equal(turns_prepare(), 0);
+        fault_plan = (FaultPlan){ .kind = FAULT_WRITE, .is_for_ever = 1 };
+        fault_errno = EDQUOT;
+        assert_int_equal(turn_add(0), -ENOSPC);
+        store_rollback(store);
+        assert_int_equal(store_failure(store), 0);
+        fault_plan.left = -1;
+        fault_errno = 0;
+        assert_int_equal(turn_add(0), 0);
+        assert_sound();
+}
+
 static int make(void **state)
 {
         static bool is_used;
@@ -251,6 +266,7 @@ int main(void)
                 ON_FAULTY_DISK(every_sync_fails_and_no_second_sync_is_believed),
                 ON_FAULTY_DISK(every_read_fails_and_nothing_is_lost_or_doubled),
                 ON_FAULTY_DISK(every_open_truncation_look_at_the_size_and_removal_fails),
+                ON_FAULTY_DISK(a_user_whose_share_of_the_disk_is_used_up_waits_as_on_a_full_disk),
                 ON_FAULTY_DISK(after_a_failed_sync_nothing_is_written_any_more),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,28 @@ static void a_disk_that_fails_is_told_apart_from_a_full_one(void **state UNUSED)
         assert_sound();
 }
 
+static int64_t ballast_bytes(void)
+{
+        struct stat info;
+        return stat(arena_textf(arena, "%s.ballast", path).data, &info) == 0 ? info.st_blocks * INT64_C(512) : -1;
+}
+
+static void room_is_kept_given_up_and_kept_again(void **state UNUSED)
+{
+        open_file();
+        assert_false(store_room_release(store));
+        assert_int_equal(store_room_keep(store, 1 << 20), 0);
+        assert_in_range(ballast_bytes(), 1 << 20, 2 << 20);
+        assert_int_equal(store_room_keep(store, 1 << 20), 0);
+        assert_true(store_room_release(store));
+        assert_int_equal(ballast_bytes(), -1);
+        assert_int_equal(store_room_keep(store, INT64_C(1) << 60), -ENOSPC);
+        assert_int_equal(ballast_bytes(), -1);
+        assert_int_equal(store_room_keep(store, 2 << 20), 0);
+        assert_int_equal(store_room_keep(store, 0), 0); /* no longer wanted */
+        assert_int_equal(ballast_bytes(), -1);
+}
+
 static void a_long_log_goes_into_the_file_by_itself_and_when_idle(void **state UNUSED)
 {
         open_file();
@@ -230,6 +252,7 @@ int main(void)
                 ON_DISK(after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole),
                 ON_DISK(a_full_disk_is_told_and_leaves_everything_readable),
                 ON_DISK(a_disk_that_fails_is_told_apart_from_a_full_one),
+                ON_DISK(room_is_kept_given_up_and_kept_again),
                 ON_DISK(a_long_log_goes_into_the_file_by_itself_and_when_idle),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
