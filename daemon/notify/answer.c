@@ -6,22 +6,31 @@
 
 #include "core/sink.h"
 
+static void words_cut(char *words, int len)
+{
+        must(len >= 0);
+        if ((size_t)len < SEND_DETAIL_BYTES)
+                return;
+        /* No half of a character at the end. */
+        size_t end = SEND_DETAIL_BYTES - 1;
+        while (end > 0 && ((unsigned char)words[end - 1] & 0xc0) == 0x80)
+                end--;
+        if (end > 0 && (unsigned char)words[end - 1] >= 0xc0)
+                words[end - 1] = '\0';
+}
+
 static void detail_set(SendResult *result, const char *format, ...) PRINTF_LIKE(2, 3);
 static void detail_set(SendResult *result, const char *format, ...)
 {
         va_list args;
         va_start(args, format);
-        int len = vsnprintf(result->detail, sizeof(result->detail), format, args);
+        words_cut(result->detail, vsnprintf(result->detail, sizeof(result->detail), format, args));
         va_end(args);
-        must(len >= 0);
-        if ((size_t)len < sizeof(result->detail))
-                return;
-        /* No half of a character at the end. */
-        size_t end = sizeof(result->detail) - 1;
-        while (end > 0 && ((unsigned char)result->detail[end - 1] & 0xc0) == 0x80)
-                end--;
-        if (end > 0 && (unsigned char)result->detail[end - 1] >= 0xc0)
-                result->detail[end - 1] = '\0';
+}
+
+static void said_set(SendResult *result, Text words)
+{
+        words_cut(result->said, snprintf(result->said, sizeof(result->said), TEXT_F, TEXT_ARG(words)));
 }
 
 /* What another system wrote, fit for one line of a log. */
@@ -298,6 +307,55 @@ static bool mail_can_wait(const Answer *a)
         return is_later || a->fault == FAULT_LOGIN || (a->status >= 500 && is_about_us(a));
 }
 
+/* What the server says of this message may repeat the address or the text: its codes are said in our words. "" if it
+ * gave none of RFC 3463; *ret_code is then empty. */
+static const char *mail_words(Text line, Text *ret_code)
+{
+        static const struct {
+                const char *code, *words;
+        } WORDS[] = {
+                { "1.1", "no such mailbox" },
+                { "1.2", "no such mail domain" },
+                { "1.3", "the address is malformed" },
+                { "1.6", "the mailbox has moved" },
+                { "1.8", "the sender is not known" },
+                { "1.10", "the domain takes no mail" },
+                { "2.1", "the mailbox is switched off" },
+                { "2.2", "the mailbox is full" },
+                { "2.3", "larger than the mailbox takes" },
+                { "3.1", "the mail server is full" },
+                { "3.2", "the mail server takes no mail now" },
+                { "3.4", "larger than the mail server takes" },
+                { "4.1", "no answer from the next host" },
+                { "4.7", "it was on its way for too long" },
+                { "7.1", "not allowed by the server's rules" },
+                { "7.26", "not authenticated (SPF, DKIM)" },
+        };
+        static const char *const CLASSES[] = { "",
+                                               "",
+                                               "about the mailbox",
+                                               "about the mail server",
+                                               "about the way to the mailbox",
+                                               "about the SMTP dialogue",
+                                               "about the content",
+                                               "about policy" };
+        Text rest = text_from_offset(line, MIN_OF(line.len, (size_t)4));
+        *ret_code = TEXT_NONE;
+        (void)text_split(&rest, ' ', ret_code);
+        Text code = *ret_code;
+        bool is_code =
+                code.len >= 5 && code.len <= 8 && strspn(code.data, "0123456789.") >= code.len && code.data[1] == '.';
+        if (!is_code) {
+                *ret_code = TEXT_NONE;
+                return "";
+        }
+        for (size_t i = 0; i < COUNT_OF(WORDS); i++)
+                if (text_is(text_from_offset(code, 2), WORDS[i].code))
+                        return WORDS[i].words;
+        size_t class = (size_t)(code.data[2] - '0');
+        return class < COUNT_OF(CLASSES) ? CLASSES[class] : "";
+}
+
 static void mail_judge(const Answer *a, const Channel *channel, Arena *arena, SendResult *result)
 {
         Text line = outside(arena, a->line);
@@ -309,10 +367,11 @@ static void mail_judge(const Answer *a, const Channel *channel, Arena *arena, Se
                            TEXT_ARG(channel->name));
                 return;
         }
-        if (line.len > 0)
-                detail_set(result, TEXT_F, TEXT_ARG(line));
-        else
-                detail_set(result, "SMTP %d", a->status);
+        Text code;
+        const char *words = mail_words(line, &code);
+        detail_set(result, "SMTP %d%s" TEXT_F "%s%s", a->status, code.len > 0 ? " " : "", TEXT_ARG(code),
+                   words[0] ? ": " : "", words);
+        said_set(result, line);
 }
 
 void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Arena *arena, SendResult *ret)

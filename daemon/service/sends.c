@@ -74,7 +74,7 @@ static void result_add(Service *s, Parcel *parcel, Fate fate, const SendResult *
                 .code = result->code,
                 .is_of_target = result->is_of_target,
                 .retry_after = result->retry_after,
-                .detail = arena_text(s->gather->arena, text_from(result->detail)),
+                .detail = arena_text(s->gather->arena, text_from(result->said[0] ? result->said : result->detail)),
         };
         service_results_wait(s);
 }

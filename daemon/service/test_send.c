@@ -46,7 +46,7 @@ static void test_sent(void *userdata, Parcel *parcel UNUSED, const SendResult *r
 {
         TestSend *t = userdata;
         t->is_accepted = result->class == SEND_ACCEPTED;
-        (void)snprintf(t->answer, sizeof(t->answer), "%s", result->detail);
+        (void)snprintf(t->answer, sizeof(t->answer), "%s", result->said[0] ? result->said : result->detail);
         if (t->is_accepted) /* what a 404 had disabled works again */
                 service_call(t->service, (Call){ .run = enable_run, .done = test_ends, .userdata = t });
         else

@@ -1,0 +1,306 @@
+"""What an administrator who was woken at night sees: the journal with its fields and catalog, status, doctor, metrics; and
+what nobody may see there: customers' words, addresses and secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+from pathlib import Path
+
+from harness import CTL, PEOPLE, Daemon, Env, answers, eventually, person, raw_line
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = ROOT / "build" / "docs-tables"
+TABLE = ROOT / "include" / "base" / "notice_tbl.h"
+
+
+def unhappy(count: int, **fields: str) -> list[dict]:
+    made = answers(count, customers=count)
+    for answer in made:
+        answer["answers"] = {"nps": 1, "reason": "Nobody called back"} | fields
+        answer["account"]["territory"] = "UKI"
+    return made
+
+
+def message_ids() -> dict[str, str]:
+    """By symbol."""
+    return dict(re.findall(r'X\((\w+), \w+, "(\w{32})"', TABLE.read_text(encoding="utf-8")))
+
+
+# --- the journal
+
+class Journal:
+    """Stands in for systemd-journald: takes what is sent by the native protocol. The daemon sees it in a mount namespace of
+    its own, at the place where the real one listens."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "journal"
+        self.folder.mkdir()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.folder / "socket"))
+        self.socket.setblocking(False)
+        self.entries: list[dict[str, str]] = []
+
+    def wrapper(self) -> list[str]:
+        script = f'mkdir -p /run/systemd/journal && mount --bind "{self.folder}" /run/systemd/journal && exec "$@"'
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+
+    def read(self) -> list[dict[str, str]]:
+        while True:
+            try:
+                data, parts, _, _ = socket.recv_fds(self.socket, 1 << 20, 1)
+            except BlockingIOError:
+                return self.entries
+            for part in parts:
+                with os.fdopen(part, "rb") as file:
+                    data = file.read()
+            self.entries.append(self.parsed(data))
+
+    @staticmethod
+    def parsed(data: bytes) -> dict[str, str]:
+        fields = {}
+        while data:
+            line, _, rest = data.partition(b"\n")
+            name, is_text, value = line.partition(b"=")
+            if not is_text:
+                size, = struct.unpack("<Q", rest[:8])
+                value, rest = rest[8:8 + size], rest[9 + size:]
+            fields[name.decode()] = value.decode()
+            data = rest
+        return fields
+
+    def of(self, symbol: str) -> list[dict[str, str]]:
+        wanted = message_ids()[symbol]
+        return [entry for entry in self.read() if entry.get("MESSAGE_ID") == wanted]
+
+
+def journal_daemon(env: Env, settings: dict) -> tuple[Daemon, Journal]:
+    """A daemon that believes in the journal on its standard error, which is the log file."""
+    journal = Journal(env.folder)
+    daemon = env.daemon(settings, journal.wrapper())
+    daemon.log.touch()
+    status = daemon.log.stat()
+    daemon.environment["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+    return daemon, journal
+
+
+def test_the_journal_gets_each_message_once_with_its_id_and_what_it_is_about(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    receivers.http("/hook/ana", {"status": 400})
+    daemon, journal = journal_daemon(env, env.config(kafka, topic, receivers))
+    daemon.start()
+    kafka.produce(topic, unhappy(1))
+    kafka.produce_lines(topic, [raw_line(b"not json")]) if hasattr(kafka, "produce_lines") else kafka.produce(topic, [raw_line("not json")])
+    refused = eventually(lambda: journal.of("DELIVERY_REFUSED"), "the refusal in the journal")[0]
+    assert refused["CL_CHANNEL"] == "hook-ana" and refused["CL_CASE"] == "1" and int(refused["CL_DELIVERY"]) > 0, refused
+    assert refused["PRIORITY"] == "4" and refused["MESSAGE"].startswith("a message was refused for good: "), refused
+    aside = eventually(lambda: journal.of("RECORD_SET_ASIDE"), "the record that was set aside")[0]
+    assert (aside["CL_TOPIC"], aside["CL_PARTITION"], aside["CL_OFFSET"]) == (topic, "0", "1"), aside
+    (env.folder / "etc" / "people.csv").write_text("nonsense\n")
+    daemon.send(signal.SIGHUP)
+    reload = eventually(lambda: journal.of("RELOAD_REFUSED"), "the reload that was refused")[0]
+    assert "people.csv:1" in reload["MESSAGE"] and reload["PRIORITY"] == "3", reload
+    assert daemon.stop() == 0
+    messages = [entry["MESSAGE"] for entry in journal.read()]
+    assert len(messages) == len(set(messages)), messages
+    assert all(entry["MESSAGE_ID"] in message_ids().values() for entry in journal.entries), journal.entries
+    assert daemon.log.read_text(encoding="utf-8") == "", "said in the journal, not once more on standard error"
+    assert len(journal.of("READY")) == 1 and len(journal.of("STOPPING")) == 1
+
+
+def test_a_refused_configuration_is_in_the_journal_with_its_id_and_every_problem(env: Env):
+    settings = env.config("127.0.0.1:1", "answers", None, {"people.csv": "nonsense\n"})
+    daemon, journal = journal_daemon(env, settings)
+    daemon.start(is_ready=False)
+    assert daemon.process is not None and daemon.process.wait(30) == 78
+    refused, = journal.of("CONFIG_REFUSED")
+    assert "people.csv:1" in refused["MESSAGE"] and len(journal.read()) == 1, journal.entries
+
+
+def test_journalctl_explains_every_message_of_the_table(env: Env):
+    catalog = env.folder / "usr" / "lib" / "systemd" / "catalog" / "closedloopd.catalog"
+    catalog.parent.mkdir(parents=True)
+    made = subprocess.run([TABLES, "catalog"], capture_output=True, text=True, check=True).stdout
+    catalog.write_text(made, encoding="utf-8")
+    assert max(map(len, made.splitlines())) <= 80
+    taken = subprocess.run(["journalctl", "--root", env.folder, "--update-catalog"], capture_output=True, text=True, check=False)
+    assert taken.returncode == 0 and not taken.stderr, taken
+    dump = subprocess.run(["journalctl", "--root", env.folder, "--dump-catalog"], capture_output=True, text=True, check=True).stdout
+    entries = dict(re.findall(r"^-- (\w{32})\n(.*?)(?=^-- \w{32}$|\Z)", dump, re.DOTALL | re.MULTILINE))
+    assert set(entries) == set(message_ids().values()) and len(entries) > 25
+    for text in entries.values():
+        assert re.search(r"^Subject: \S.*\n", text) and re.search(r"\n\n\S.*\n\nWhat to do:\n\S", text, re.DOTALL), text
+
+
+def test_a_failure_that_repeats_fills_no_log_and_its_last_word_is_kept(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    receivers.http("/hook/ana", {"status": 400})
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    kafka.produce(topic, unhappy(40))
+    eventually(lambda: daemon.metric("closedloop_deliveries_total", 'channel="hook-ana"') >= 40, "forty refusals")
+    assert daemon.stop() == 0
+    lines = [line for line in env.logs().splitlines() if "a message was refused for good" in line]
+    assert 3 <= len(lines) <= 6, lines
+    told = sum(int(found[1]) if (found := re.search(r"the last of (\d+) in a minute", line)) else 1 for line in lines)
+    assert told == daemon_refusals(receivers), (told, lines)
+
+
+def daemon_refusals(receivers) -> int:
+    return sum(1 for record in receivers.records(path="/hook/ana"))
+
+
+# --- what nobody may see
+
+COMMENT, NAME, PHONE, MAIL = "Xylomarker7 is broken", "Quirinus Zebramark", "+44 7700 900123", "zebra.mark@private.example"
+URL_SECRET, SMTP_PASSWORD, KAFKA_PASSWORD = "T0SECRETURLMARK", "smtp-pass-MARK-77", "kafka-pass-MARK-99"
+MARKERS = ("Xylomarker7", "Quirinus", "Zebramark", "7700 900123", "zebra.mark", URL_SECRET, SMTP_PASSWORD, KAFKA_PASSWORD)
+
+
+class Notified:
+    """Takes what sd_notify() says."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+
+    def read(self) -> str:
+        said = ""
+        while True:
+            try:
+                said += self.socket.recv(65536).decode() + "\n"
+            except BlockingIOError:
+                return said
+
+
+def marked_config(env: Env, kafka, topic: str, receivers, kafka_changes: dict) -> dict:
+    """Ana has a chat whose URL is a secret, then mail with a password; both will say no and repeat what they got."""
+    for name, secret in (("url", receivers.url(f"/services/{URL_SECRET}")), ("smtp", SMTP_PASSWORD), ("kafka", KAFKA_PASSWORD)):
+        (env.folder / f"{name}.secret").write_text(secret + "\n")
+        (env.folder / f"{name}.secret").chmod(0o600)
+    people = [person("ana", "Ana Lima", manager="joe", director="ines", channels="chat mail hook-ben"), *PEOPLE[1:]]
+    people[0]["email"] = MAIL
+    channels = ({"name": "chat", "type": "slack", "url": {"file": str(env.folder / "url.secret")}, "private_network": True,
+                 "plain_http": True},
+                {"name": "mail", "type": "email", "smtp": f"smtp://127.0.0.1:{receivers.ports['smtp']}",
+                 "from": "loop@example.com", "user": "loop", "tls": "none",
+                 "password": {"file": str(env.folder / "smtp.secret")}})
+    return env.config(kafka, topic, receivers, {"people.csv": people, "channels.d/marked.conf": {"channels": channels},
+                                                "closedloopd.conf": {"operators": ["ines"]} | kafka_changes})
+
+
+def said_by(daemon: Daemon, notified: Notified) -> dict[str, str]:
+    """Everything that the daemon tells people and machines who are not meant to read customers' words."""
+    assert daemon.process is not None
+    process = Path(f"/proc/{daemon.process.pid}")
+    tool = [str(CTL), "-s", daemon.socket]
+    said = {"metrics": daemon.get("/metrics")[1], "readyz": daemon.get("/readyz")[1], "healthz": daemon.get("/healthz")[1],
+            "notified": notified.read(), "cmdline": (process / "cmdline").read_text(),
+            "environ": (process / "environ").read_text(), "comm": (process / "comm").read_text()}
+    for name, command in {"status": [*tool, "status"], "status json": [*tool, "--json", "status"],
+                          "-T": [str(daemon.program), "-T", "-c", str(daemon.config)],
+                          "-t": [str(daemon.program), "-t", "-c", str(daemon.config)]}.items():
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        said[name] = done.stdout + done.stderr
+    return said
+
+
+def leaks(said: dict[str, str], allowed: tuple = ()) -> list[str]:
+    return [f"{marker} in {name}" for name, text in said.items() for marker in MARKERS
+            if marker.lower() in text.lower() and (name, marker) not in allowed]
+
+
+def test_nothing_of_a_customer_and_no_secret_is_in_log_metrics_status_or_process_list(env: Env):
+    kafka = env.kafka()
+    receivers = env.receivers(http=0, smtp=0, smtp_user="loop", smtp_password=SMTP_PASSWORD)
+    topic = env.topic(kafka)
+    echo = f"invalid: {COMMENT} {NAME} {PHONE} {MAIL} {URL_SECRET}"
+    receivers.http(f"/services/{URL_SECRET}", {"status": 400, "body": echo})
+    receivers.smtp("RCPT", {"reply": f"550 5.1.1 <{MAIL}> unknown, {SMTP_PASSWORD} {NAME}"})
+    daemon = env.daemon(marked_config(env, kafka, topic, receivers, {}))
+    notified = Notified(env.folder / "notify")
+    daemon.environment["NOTIFY_SOCKET"] = str(notified.path)
+    daemon.start()
+    made = unhappy(3, reason=f"{COMMENT}, call {PHONE}, says {NAME} <{MAIL}>")
+    for answer in made:
+        answer["customer"]["name"] = NAME
+        answer["account"]["department"] = NAME
+    kafka.produce(topic, made)
+    kafka.produce_raw(topic, [raw_line(f'{{"response_id": "x", "reason": "{COMMENT} {NAME} {PHONE} {MAIL}'.encode())])
+    eventually(lambda: len(list(receivers.records(path="/hook/ben"))) >= 3, "the third channel of ana has the messages")
+    eventually(lambda: "set aside" in env.logs(), "the record that is no JSON")
+    eventually(lambda: daemon.metric("closedloop_deliveries_total", 'channel="mail"') >= 3, "the mail server's no is counted")
+    said = said_by(daemon, notified)
+    assert daemon.stop() == 0
+    said["log"] = env.logs()
+    assert "over channel \"chat\"" in said["log"] and "over channel \"mail\"" in said["log"], said["log"]
+    assert "STATUS=" in said["notified"] and "mail" in said["status json"] and "closedloop" in said["metrics"]
+    assert not leaks(said), [line for line in "\n".join(said.values()).splitlines() if any(m in line for m in MARKERS)][:9]
+
+
+def test_the_password_of_kafka_is_in_no_message_when_the_login_fails(env: Env):
+    kafka, receivers = env.kafka(), env.receivers(http=0, smtp=0)
+    topic = env.topic(kafka)
+    settings = marked_config(env, kafka, topic, receivers, {
+        "kafka.properties": ["security.protocol=SASL_PLAINTEXT", "sasl.mechanism=PLAIN", "sasl.username=loop",
+                             "debug=security,broker,protocol"],
+        "kafka.password": {"file": str(env.folder / "kafka.secret")}})
+    daemon = env.daemon(settings)
+    notified = Notified(env.folder / "notify")
+    daemon.environment["NOTIFY_SOCKET"] = str(notified.path)
+    daemon.start(is_ready=False)
+    eventually(lambda: daemon.get("/readyz")[0] == 503, "it is up, and not ready")
+    eventually(lambda: "Kafka" in env.logs(), "the log says what is wrong with Kafka")
+    said = said_by(daemon, notified)
+    assert daemon.stop() == 0
+    said["log"] = env.logs()
+    assert not leaks(said), (leaks(said), said["log"][-2000:])
+
+
+def test_a_crash_leaves_no_core_and_others_of_its_user_cannot_look_into_the_process(env: Env):
+    settings = env.config("127.0.0.1:1", "answers")
+    daemon = env.daemon(settings, ["sh", "-c", f'ulimit -c unlimited; cd "{env.folder}" && exec "$@"', "sh"])
+    daemon.start(is_ready=False)
+    eventually(lambda: daemon.get("/healthz")[0] == 200, "it runs")
+    assert daemon.process is not None
+    pid = daemon.process.pid
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert re.search(r"Max core file size +unlimited", limits), "the test allows a core"
+    os.kill(pid, signal.SIGSEGV)
+    how = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert how is not None and how.si_code == os.CLD_KILLED and how.si_status == signal.SIGSEGV, how
+    daemon.process.wait()
+    assert not list(env.folder.glob("core*"))
+
+
+def test_another_process_of_the_same_user_is_kept_out(env: Env):
+    """The kernel gives /proc/PID of what may not be dumped to root, whoever runs it."""
+    nobody = 65534
+    folder = env.folder
+    settings = env.config("127.0.0.1:1", "answers")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, nobody, nobody)
+    places = [folder, *folder.parents]
+    closed = [p for p in places if not p.stat().st_mode & 0o001 and p != Path("/")]
+    for path in closed:
+        path.chmod(path.stat().st_mode | 0o001)
+    daemon = env.daemon(settings, ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"])
+    daemon.start(is_ready=False)
+    eventually(lambda: daemon.get("/healthz")[0] == 200, "it runs")
+    assert daemon.process is not None
+    process = Path(f"/proc/{daemon.process.pid}")
+    assert f"Uid:\t{nobody}" in (process / "status").read_text()
+    peek = subprocess.run(["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups", "cat", str(process / "environ")],
+                          capture_output=True, check=False)
+    assert peek.returncode != 0 and not peek.stdout, peek
+    assert daemon.stop() == 0
