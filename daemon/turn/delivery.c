@@ -634,6 +634,25 @@ static int fetched_without_channel(Work *w, DeliveryRow *row)
         return r;
 }
 
+static bool has_left(const Work *w, const DeliveryRow *row)
+{
+        Text room;
+        return !recipient_channel(row->recipient, &room) && !roster_person(&w->config->roster, row->recipient, w->now);
+}
+
+static int fetched_of_nobody(Work *w, DeliveryRow *row, Subject *s)
+{
+        row->detail =
+                arena_textf(w->arena, "not sent: " TEXT_F " is not in people.csv any more", TEXT_ARG(row->recipient));
+        row_end(w, row, DELIVERY_DROPPED);
+        int r = store_delivery_save(w->store, row);
+        if (r < 0 || !s || row->rung < 0 || s->c.state != CASE_OPEN)
+                return r;
+        Text note = arena_textf(w->arena, TEXT_F " is not in people.csv any more: the " TEXT_F " goes to somebody else",
+                                TEXT_ARG(row->recipient), TEXT_ARG(text_from(message_text(row->message))));
+        return work_redirect(w, s, row, note);
+}
+
 static int fetched_of_operator(Work *w, const DeliveryRow *row)
 {
         ParcelArena *memory = parcel_arena_new(1024);
@@ -660,6 +679,8 @@ static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
         WallTime there = reader_is_there_at(w, row, s);
         if (is_over(&s->c, row))
                 row_end(w, row, DELIVERY_DROPPED);
+        else if (has_left(w, row))
+                return fetched_of_nobody(w, row, s);
         else
                 row->next_at = there;
         if (row->state == DELIVERY_DROPPED || there.us > w->now.us) {
@@ -679,7 +700,7 @@ int work_hand_out(Work *w, DeliveryRow *row)
         if (!channel || !channel->is_supported)
                 return fetched_without_channel(w, row);
         if (row->case_number == 0)
-                return fetched_of_operator(w, row);
+                return has_left(w, row) ? fetched_of_nobody(w, row, NULL) : fetched_of_operator(w, row);
         Subject s;
         int r = subject_load(w, row->case_number, &s);
         if (r < 0)

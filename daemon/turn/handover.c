@@ -104,3 +104,18 @@ int work_roster(Work *w)
         w->batch->has_more |= !is_all;
         return 0;
 }
+
+int work_redirect(Work *w, Subject *s, const DeliveryRow *row, Text note)
+{
+        StepList today = ladder_plan(&s->scene, w->arena), more = { arena_array(w->arena, Step, today.count + 1), 0 };
+        for (size_t i = 0; i < today.count; i++) {
+                Step step = today.steps[i];
+                if (step.rung != (uint32_t)row->rung || step.message != row->message)
+                        continue; /* the others of its rung have it, and are not told twice: promise S4 */
+                step.occurrence = (uint16_t)row->occurrence;
+                step.due_at = w->now;
+                step.again_at = WALL_NONE;
+                more.steps[more.count++] = step;
+        }
+        return work_decide_due(w, s, TEXT("roster"), note, more);
+}

@@ -49,9 +49,9 @@ struct Turn {
         size_t lane_first; /* who is asked first for what is due */
         WallTime due_at;   /* no case is due before */
         WallTime too_old_told_at;
-        WallTime roster_at; /* nobody who owns a case leaves before */
+        WallTime roster_at;          /* nobody who owns a case leaves before */
         CaseOwnerPlace roster_after; /* how far their cases have been looked through */
-        Text *troubled; /* "CHANNEL RECIPIENT" that operators have been told of */
+        Text *troubled;              /* "CHANNEL RECIPIENT" that operators have been told of */
         size_t troubled_count, troubled_capacity;
         bool is_low, told_low; /* the disk; what operators have been told of it */
 };
@@ -95,6 +95,8 @@ int work_answer(Work *w, Answer *answer) MUST_CHECK;
 int work_dead(Work *w, DeadLetterRow *row) MUST_CHECK;
 /* ladder_turn.c */
 int work_due(Work *w, int64_t case_number) MUST_CHECK;
+/* The clock's decision about an open case; `more` are steps that it owes besides those that wait. */
+int work_decide_due(Work *w, Subject *s, Text by, Text note, StepList more) MUST_CHECK;
 int subject_load(Work *w, int64_t case_number, Subject *ret) MUST_CHECK; /* -ENOENT */
 /* Fills the scene for this owner; the response's route gives the list of whom to inform. */
 void subject_scene(Work *w, Subject *s, Party owner);
@@ -106,6 +108,8 @@ Case case_copy(Arena *arena, const Case *c);
 bool work_owner_is_gone(const Work *w, Text owner);
 /* Not done: it stays with whom it is, there is nobody better. */
 int work_hand_over(Work *w, Subject *s, bool *ret_is_done) MUST_CHECK;
+/* A message waits for somebody who has left: it goes to whom its rung names today, and the case's events say so. */
+int work_redirect(Work *w, Subject *s, const DeliveryRow *row, Text note) MUST_CHECK;
 /* Since the roster was read, or the day on which somebody leaves: their cases. */
 int work_roster(Work *w) MUST_CHECK;
 /* act.c */
@@ -129,6 +133,8 @@ int work_put_off(Work *w, DeliveryRow *row) MUST_CHECK;
 int work_fetch(Work *w) MUST_CHECK;
 Lane *lane_of(Turn *turn, Text name);
 int lanes_load(Turn *turn) MUST_CHECK;
+int lanes_forget(Turn *turn, const Config *config) MUST_CHECK;
+void lanes_retry(Turn *turn);
 Lane *lanes_copy(const Turn *turn, Arena *arena);
 void lanes_restore(Turn *turn, const Lane *copy, size_t count);
 WallTime lanes_wake_at(const Turn *turn, const Batch *batch);

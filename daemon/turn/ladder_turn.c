@@ -108,14 +108,15 @@ static int alert_find(Work *w, const Case *c, AlertState *ret, WallTime *ret_tol
         return store_alert_state(w->store, c->number, c->epoch, ret, ret_told_at);
 }
 
-static int due_decide(Work *w, Subject *s)
+int work_decide_due(Work *w, Subject *s, Text by, Text note, StepList more)
 {
         CaseEvent event = {
                 .kind = EVENT_DUE,
                 .engine = CASE_ENGINE,
                 .at = w->now,
                 .happened_at = WALL_NONE,
-                .by = TEXT("clock"),
+                .by = by,
+                .note = note,
                 .has_steps = true,
                 .submitted_at = WALL_NONE,
                 .window_ends_at = WALL_NONE,
@@ -125,6 +126,8 @@ static int due_decide(Work *w, Subject *s)
         if (r < 0)
                 return r;
         StepList steps = ladder_refit(&s->scene, &s->c, event.alert, event.told_at, w->arena);
+        if (steps.count + more.count <= STEPS_MAX)
+                steps_append(&steps, more, w->arena);
         event.steps = steps.steps;
         event.step_count = steps.count;
         CaseOutcome outcome;
@@ -141,7 +144,7 @@ int work_due(Work *w, int64_t case_number)
         if (s.c.state == CASE_OPEN && work_owner_is_gone(w, s.c.owner))
                 r = work_hand_over(w, &s, &is_done);
         if (s.c.state == CASE_OPEN && r >= 0 && !is_done)
-                r = due_decide(w, &s);
+                r = work_decide_due(w, &s, TEXT("clock"), TEXT_NONE, (StepList){ 0 });
         subject_done(&s);
         return r;
 }

@@ -85,6 +85,30 @@ void lanes_restore(Turn *turn, const Lane *copy, size_t count)
                 turn->lanes[i]->fetch_at = WALL_NONE;
 }
 
+/* What operators were told of channels that are in no file any more: nobody will ever say that it is over. */
+int lanes_forget(Turn *turn, const Config *config)
+{
+        for (size_t i = 0; i < turn->lane_count; i++) {
+                Lane *lane = turn->lanes[i];
+                if (!lane->has_told || config_channel(config, lane->name))
+                        continue;
+                int r = store_channel_enable(turn->store, lane->name, TEXT(""));
+                if (r < 0)
+                        return r;
+                lane->is_troubled = lane->has_told = false;
+        }
+        return 0;
+}
+
+/* Somebody may have mended them. */
+void lanes_retry(Turn *turn)
+{
+        for (size_t i = 0; i < turn->lane_count; i++) {
+                turn->lanes[i]->blocked_until = WALL_NONE;
+                turn->lanes[i]->fetch_at = WALL_NONE;
+        }
+}
+
 /* ---- room ------------------------------------------------------------------------------------------------------- */
 
 bool lane_is_blocked(const Lane *lane, WallTime now)

@@ -118,6 +118,8 @@ static int policies_commit(Turn *turn, const Config *config, WallTime now, Arena
         if (r >= 0)
                 r = policies_keep(turn, config, now, arena, reterr_message);
         if (r >= 0)
+                r = lanes_forget(turn, config);
+        if (r >= 0)
                 r = store_commit(turn->store);
         if (r < 0)
                 store_rollback(turn->store);
@@ -139,6 +141,7 @@ int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Tex
         (void)config_unref(turn->config);
         turn->config = config_ref(config);
         turn->troubled_count = 0;
+        lanes_retry(turn);
         roster_ask(turn);
         return 0;
 }
