@@ -94,6 +94,8 @@ static void kafka_read(Loader *l)
         properties_check(l, kafka);
         (void)secret_read(l, kafka, "password", &config->password);
         config->dead_letters = topic_read(l, kafka, "dead_letters");
+        config->unready_after = setting_span(kafka, "unready_after");
+        config->stuck_after = setting_span(kafka, "stuck_after");
         (void)topic_read(l, kafka, "events");
         (void)topic_read(l, kafka, "acts");
 }

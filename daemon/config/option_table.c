@@ -20,6 +20,11 @@ const Option OPTIONS[] = {
         { "kafka.password", OPTION_SECRET, .needs_restart = true, .sentence = "the password for SASL" },
         { "kafka.dead_letters", OPTION_TEXT, .needs_restart = true,
           .sentence = "the topic for records that cannot be read; without it they are kept in the store only" },
+        { "kafka.unready_after", OPTION_SPAN, .min = 1, .max = 86400, .fallback = "\"60 seconds\"",
+          .sentence =
+                  "how long Kafka may be unwell before /readyz says so; until it was well once, it says so at once" },
+        { "kafka.stuck_after", OPTION_SPAN, .min = 5, .max = 86400, .fallback = "\"5 minutes\"",
+          .sentence = "how long a partition may stand still, though records wait in it, before it is assigned again" },
         { "kafka.events", OPTION_TEXT, .needs_restart = true, .later = "until then no event is published",
           .sentence = "the topic for every event of a case" },
         { "kafka.acts", OPTION_TEXT, .needs_restart = true, .later = "until then nothing is read from it",

@@ -2,6 +2,15 @@
 
 #include "inside.h"
 
+/* A failure that was not heard of again for so long is no reason to doubt another one: librdkafka leaves out errors
+ * that are the same as the last one for half a minute. */
+static const Span cause_lasts = { 60 * INT64_C(1000000) };
+
+/* Before this version the client repeats its own nonce in SCRAM's last message, which Kafka 3.8.0 and 4.x refuse. */
+enum {
+        SCRAM_VERSION = 0x020601ff
+};
+
 /* How long a topic may have no partitions, once a broker has answered, before that is worth a word. */
 static const Span topic_grace = { 500000 };
 
@@ -25,16 +34,27 @@ const char *kafka_health_text(KafkaHealth health)
 
 /* ---- causes ----------------------------------------------------------------------------------------------------- */
 
-/* librdkafka calls a broker that does not talk TLS, or does when we do not, by the code of a lost connection; only the
+typedef struct Words {
+        const char *part;
+        KafkaHealth health;
+} Words;
+
+/* librdkafka calls much by the code of a lost connection, such as a broker that talks TLS when we do not; only the
  * words tell. */
 static KafkaHealth health_of_lost_connection(const char *text)
 {
-        static const char *const words[] = { "SSL listener", "PLAINTEXT broker listener", "SSL handshake",
-                                             "certificate" };
+        static const Words words[] = {
+                { "SSL listener", KAFKA_TLS },
+                { "PLAINTEXT broker listener", KAFKA_TLS },
+                { "SSL handshake", KAFKA_TLS },
+                { "certificate", KAFKA_TLS },
+                { "require SASL authentication", KAFKA_AUTH },
+                { "failed to resolve", KAFKA_DNS },
+        };
         for (size_t i = 0; i < COUNT_OF(words); i++)
-                if (strcasestr(text, words[i]))
-                        return KAFKA_TLS;
-        return strcasestr(text, "failed to resolve") ? KAFKA_DNS : KAFKA_UNREACHABLE;
+                if (strcasestr(text, words[i].part))
+                        return words[i].health;
+        return KAFKA_UNREACHABLE;
 }
 
 static KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text)
@@ -82,6 +102,47 @@ static void line_copy(char *to, size_t bytes, const char *text)
         to[len] = '\0';
 }
 
+/* "HOST:PORT/ID: what happened" */
+static bool broker_is_same(const char *text, const char *other)
+{
+        const char *end = strstr(text, ": ");
+        return end && strncmp(text, other, (size_t)(end - text) + 1) == 0;
+}
+
+/* The more it takes to mend it, the larger: with several brokers in different states, that one is told and stays. */
+static int cause_rank(KafkaHealth cause)
+{
+        switch ((int)cause) {
+        case KAFKA_AUTH:
+        case KAFKA_ACL:
+                return 4;
+        case KAFKA_TLS:
+                return 3;
+        case KAFKA_DNS:
+                return 2;
+        default:
+                return 1;
+        }
+}
+
+static bool cause_is_news(const Intake *intake, KafkaHealth cause, const char *text)
+{
+        if (intake->cause == KAFKA_OK || cause_rank(cause) >= cause_rank(intake->cause) ||
+            mono_since(intake_now(intake), intake->cause_at).us > cause_lasts.us)
+                return true;
+        /* A broker that has refused us closes the connection afterwards: that is no news. That it is down, is. */
+        return broker_is_same(text, intake->cause_text) && (cause != KAFKA_UNREACHABLE || strstr(text, "Connect to "));
+}
+
+static const char *hint_of(KafkaHealth cause, const char *text)
+{
+        bool is_scram = cause == KAFKA_AUTH && strstr(text, "mechanism SCRAM");
+        return is_scram && rd_kafka_version() < SCRAM_VERSION
+                       ? "; this may also be said of the right password: Kafka 3.8.0 and 4.x refuse SCRAM from this "
+                         "machine's librdkafka, which is older than 2.6.1"
+                       : "";
+}
+
 void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const char *text)
 {
         if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
@@ -90,12 +151,13 @@ void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const c
                 return;
         }
         KafkaHealth cause = health_of_connection_error(error, text);
-        /* A broker that has refused us closes the connection afterwards: that is no news. */
-        if (cause == KAFKA_UNREACHABLE && (intake->cause == KAFKA_AUTH || intake->cause == KAFKA_TLS) &&
-            strstr(text, "Disconnected"))
+        if (!cause_is_news(intake, cause, text))
                 return;
+        char line[HEALTH_TEXT_BYTES];
+        snprintf(line, sizeof line, "%.*s%s", CAUSE_BYTES_MAX, text, hint_of(cause, text));
         intake->cause = cause;
-        line_copy(intake->cause_text, sizeof intake->cause_text, text);
+        intake->cause_at = intake_now(intake);
+        line_copy(intake->cause_text, sizeof intake->cause_text, line);
 }
 
 void health_connection_works(Intake *intake)

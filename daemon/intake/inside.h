@@ -21,7 +21,8 @@ typedef enum PartitionState {
 
 enum {
         TROUBLE_BYTES = 192,
-        HEALTH_TEXT_BYTES = 256,
+        HEALTH_TEXT_BYTES = 512,
+        CAUSE_BYTES_MAX = 320, /* of librdkafka's words */
 };
 
 typedef struct Partition {
@@ -84,9 +85,10 @@ struct Intake {
         /* Of the connection */
         bool has_met; /* some broker's metadata has come */
         MonoTime met_at;
-        bool is_down;      /* no broker is up, or not the ones that lead what we read */
-        KafkaHealth cause; /* of the last failure; KAFKA_OK: none heard of */
-        char cause_text[HEALTH_TEXT_BYTES];
+        bool is_down;                       /* no broker is up, or not the ones that lead what we read */
+        KafkaHealth cause;                  /* of the last failure; KAFKA_OK: none heard of */
+        char cause_text[HEALTH_TEXT_BYTES]; /* begins with the broker's name */
+        MonoTime cause_at;
 
         KafkaHealth health;
         char health_text[HEALTH_TEXT_BYTES];

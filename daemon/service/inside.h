@@ -49,6 +49,13 @@ typedef struct OutcomeCounts { /* of one source since the last scrape: the hot p
         int64_t judged[JUDGED_MAX];
 } OutcomeCounts;
 
+typedef struct KafkaOutage {
+        bool is_out;
+        MonoTime since; /* it is out */
+        bool was_well;  /* once since the start */
+        unsigned told;  /* a bit for each state that was logged in this outage */
+} KafkaOutage;
+
 struct Service {
         const char *config_path;
         sd_event *event;
@@ -81,6 +88,7 @@ struct Service {
         StartLookup *lookups;  /* under way */
         WallTime now;          /* sampled once for each run of records */
 
+        KafkaOutage outage;
         ChannelHealth *channels; /* that have been used */
         size_t letters_out;      /* written, and no result yet */
         bool letters_more;       /* more of them wait in the store */
@@ -116,6 +124,9 @@ void service_partitions_forget(Service *s);
 void service_intake_continue(Service *s);
 void service_lookups_retry(Service *s);
 void service_lookups_forget(Service *s);
+/* outage.c */
+void service_on_health(void *userdata, KafkaHealth health, Text words);
+bool service_kafka_is_ready(const Service *s);
 /* sends.c */
 void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);

@@ -393,34 +393,11 @@ void service_intake_continue(Service *s)
                 intake_continue(s->intake);
 }
 
-static const NoticeId HEALTH_NOTICES[KAFKA_HEALTH_MAX] = {
-        [KAFKA_OK] = NOTICE_KAFKA_AGAIN,
-        [KAFKA_CONNECTING] = NOTICE_MAX, /* not worth a word */
-        [KAFKA_UNREACHABLE] = NOTICE_KAFKA_UNREACHABLE,
-        [KAFKA_DNS] = NOTICE_KAFKA_DNS,
-        [KAFKA_TLS] = NOTICE_KAFKA_TLS,
-        [KAFKA_AUTH] = NOTICE_KAFKA_AUTH,
-        [KAFKA_ACL] = NOTICE_KAFKA_ACL,
-        [KAFKA_NO_TOPIC] = NOTICE_KAFKA_NO_TOPIC,
-        [KAFKA_OFFSET_GONE] = NOTICE_KAFKA_OFFSET_GONE,
-        [KAFKA_UNREADABLE] = NOTICE_KAFKA_UNREADABLE,
-};
-_Static_assert(COUNT_OF(HEALTH_NOTICES) == KAFKA_UNREADABLE + 1, "a state of Kafka has no notice");
-
-static void on_health(void *userdata UNUSED, KafkaHealth health, Text text)
-{
-        NoticeId id = HEALTH_NOTICES[health];
-        if (id == NOTICE_KAFKA_AGAIN)
-                notice_log_plain(id, ABOUT_NOTHING);
-        else if (id != NOTICE_MAX)
-                notice_log(id, ABOUT_NOTHING, TEXT_F, TEXT_ARG(text));
-}
-
 const IntakeOps SERVICE_INTAKE_OPS = {
         .record = on_record,
         .drained = on_drained,
         .has_room = has_room,
         .partition = on_partition,
-        .health = on_health,
+        .health = service_on_health,
         .dead_letter = service_on_letter,
 };

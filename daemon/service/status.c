@@ -123,6 +123,9 @@ static void gauges_set(Service *s)
         metrics_set(s->metrics, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, s->reload_failed ? 0 : 1);
         metrics_set(s->metrics, METRIC_BUILD_INFO, TEXT(CLOSEDLOOP_VERSION), TEXT_NONE, 1);
         metrics_set(s->metrics, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, kafka_health(s) == KAFKA_OK);
+        for (int health = 0; health < KAFKA_HEALTH_MAX; health++)
+                metrics_set(s->metrics, METRIC_KAFKA_HEALTH, text_from(kafka_health_text((KafkaHealth)health)),
+                            TEXT_NONE, kafka_health(s) == (KafkaHealth)health);
 }
 
 static void on_metrics(void *userdata, Buffer *b)
@@ -150,12 +153,11 @@ static bool on_ready(void *userdata, Buffer *words)
                 buffer_putf(words, "store: %s\n", s->store_words);
                 return false;
         }
-        if (kafka != KAFKA_OK) {
+        if (kafka == KAFKA_OK)
+                buffer_put_literal(words, "ok\n");
+        else
                 buffer_putf(words, "kafka: %s: " TEXT_F "\n", kafka_health_text(kafka), TEXT_ARG(kafka_words));
-                return false;
-        }
-        buffer_put_literal(words, "ok\n");
-        return !s->is_stopping;
+        return service_kafka_is_ready(s) && !s->is_stopping;
 }
 
 const WebOps SERVICE_WEB_OPS = { .is_alive = on_alive, .is_ready = on_ready, .metrics = on_metrics };

@@ -76,6 +76,8 @@ static const MetricRow TABLE[METRIC_MAX] = {
         [METRIC_BUILD_INFO] = { "build_info", METRIC_GAUGE, "version", NULL, NULL,
                                 "Always 1; the label says what is running." },
         [METRIC_KAFKA_UP] = { "kafka_up", METRIC_GAUGE, NULL, NULL, NULL, "1 if the Kafka client is well, else 0." },
+        [METRIC_KAFKA_HEALTH] = { "kafka_health", METRIC_GAUGE, "state", NULL, NULL,
+                                  "1 for the state of Kafka that closedloopctl status names, 0 for the others." },
 };
 
 /* ---- series ----------------------------------------------------------------------------------------------------- */

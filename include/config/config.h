@@ -69,8 +69,10 @@ typedef struct KafkaConfig {
         Text group;
         const Text *properties; /* "name=value" */
         size_t property_count;
-        Secret password;   /* becomes sasl.password */
-        Text dead_letters; /* topic; absent: rows only */
+        Secret password;    /* becomes sasl.password */
+        Text dead_letters;  /* topic; absent: rows only */
+        Span unready_after; /* how long it may be unwell before the service is not ready */
+        Span stuck_after;   /* how long a partition may stand still though records wait in it; 0: for ever */
 } KafkaConfig;
 
 typedef struct Config {

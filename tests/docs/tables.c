@@ -40,7 +40,7 @@ static void metrics_print(void)
                 bool has_two = id == METRIC_RESPONSES || id == METRIC_DELIVERIES || id == METRIC_CONSUMER_LAG;
                 bool has_one = has_two || id == METRIC_CASES_OPENED || id == METRIC_CASES || id == METRIC_RUNGS ||
                                id == METRIC_OUTBOX_MESSAGES || id == METRIC_BUILD_INFO ||
-                               id == METRIC_POSSIBLE_REPEATS || id == METRIC_CHANNEL_UP;
+                               id == METRIC_POSSIBLE_REPEATS || id == METRIC_CHANNEL_UP || id == METRIC_KAFKA_HEALTH;
                 bool is_histogram = id == METRIC_FIRST_CONTACT || id == METRIC_RUNG_LATENESS ||
                                     id == METRIC_DELIVERY_SECONDS || id == METRIC_STORE_COMMIT;
                 bool is_counter = id == METRIC_RESPONSES || id == METRIC_CASES_OPENED || id == METRIC_RUNGS ||

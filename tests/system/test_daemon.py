@@ -119,7 +119,8 @@ def test_a_broker_that_stops_and_comes_back_loses_nothing(env: Env):
     topic = env.topic(kafka, partitions=2)
     receivers = env.receivers()
     produced = kafka.produce(topic, answers(300))
-    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    changes = {"closedloopd.conf": {"kafka.unready_after": "1 second"}}
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
     settled(daemon, produced, receivers)
     kafka.stop()
     eventually(lambda: daemon.get("/readyz")[0] == 503, "not ready without Kafka")
@@ -130,7 +131,7 @@ def test_a_broker_that_stops_and_comes_back_loses_nothing(env: Env):
     assert daemon.get("/readyz")[0] == 200
     check_books(env, daemon, produced, receivers)
     env.fault("Kafka: the broker stops while answers are read", within=60, over=120, logged="Kafka cannot be reached",
-              noticed="/readyz answers 503, closedloopctl status says that Kafka is unreachable")
+              noticed="closedloopctl status says that Kafka is unreachable; /readyz answers 503 after kafka.unready_after")
 
 
 def later(made, suffix):

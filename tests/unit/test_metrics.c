@@ -313,6 +313,7 @@ static void one_of_each(Metrics *m)
         metrics_set(m, METRIC_BUILD_INFO, TEXT("0.1.0"), TEXT_NONE, 1);
         metrics_set(m, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, 1);
         metrics_add(m, METRIC_POSSIBLE_REPEATS, TEXT("slack"), TEXT_NONE, 1);
+        metrics_set(m, METRIC_KAFKA_HEALTH, TEXT("ok"), TEXT_NONE, 1);
         metrics_set(m, METRIC_CHANNEL_UP, TEXT("slack"), TEXT_NONE, 1);
 }
 
@@ -337,6 +338,7 @@ static void every_metric_of_the_contract_is_on_the_page(void **state)
                 "closedloop_config_last_reload_successful",
                 "closedloop_build_info|version=0.1.0",
                 "closedloop_kafka_up",
+                "closedloop_kafka_health|state=ok",
                 "closedloop_possible_repeats_total|channel=slack",
                 "closedloop_channel_up|channel=slack",
         };

@@ -1,0 +1,175 @@
+"""What is wrong with Kafka has a name, which is told once, and everything is read when it is over."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+from harness import Books, CTL, CtlError, Env, answers, eventually, free_port
+
+ERROR_SECONDS_MAX = 30
+
+
+def later(made, suffix):
+    """The same answers from other people."""
+    for answer in made:
+        answer["response_id"] += "-" + suffix
+        answer["customer"]["id"] += "-" + suffix
+    return made
+
+
+def settled(daemon, produced):
+    """All of it is read, and every message is delivered."""
+    def is_read():
+        status = daemon.ctl("status")
+        ends = {}
+        for record in produced:
+            ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
+        reached = {p["partition"]: p["next_offset"] for p in status["kafka"]["partitions"]}
+        return (all(reached.get(partition, -1) >= end for partition, end in ends.items())
+                and status["outbox"]["pending"] == 0 and daemon.is_settled())
+    eventually(is_read, "everything is read and told")
+
+
+def check_books(env, daemon, produced, receivers):
+    assert daemon.stop() == 0, daemon.log_tail()
+    books = Books(produced).add_received(receivers.records(), env.secret())
+    return books.add_store(daemon.store_copy(env.folder / "copy.db")).check()
+
+
+def properties(secure, **changes):
+    """Of a login with a password over TLS; None takes one away."""
+    settings = {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": secure["user"],
+                "ssl.ca.location": secure["authority"]}
+    settings |= {name.replace("_", "."): value for name, value in changes.items()}
+    return [f"{name}={value}" for name, value in settings.items() if value is not None]
+
+
+def password_file(env, text, name="kafka.password"):
+    path = env.folder / name
+    path.touch(0o600)
+    path.write_text(f"{text}\n", encoding="ascii")
+    return {"file": str(path)}
+
+
+def login(env, secure, listener="good", password=None, topic=None, **changes):
+    """Configuration of a daemon that logs in."""
+    main = {"kafka.brokers": secure[listener], "kafka.properties": properties(secure, **changes),
+            "kafka.password": password_file(env, password or secure["password"]), "kafka.unready_after": "1 second"}
+    return {"closedloopd.conf": main} | ({"sources.d/survey.conf": {"source.topic": topic}} if topic else {})
+
+
+def health(daemon):
+    """None: it does not listen yet."""
+    try:
+        return daemon.ctl("status")["kafka"]["health"]
+    except CtlError as error:
+        assert error.code == 69 and daemon.process.poll() is None, daemon.log_tail()
+        return None
+
+
+def lines(daemon, words):
+    return [line for line in daemon.log.read_text(encoding="utf-8").splitlines() if words in line]
+
+
+def assert_told(daemon, state, subject):
+    """The state is in the status, in words and as JSON, on /readyz and in the metrics; and logged once."""
+    eventually(lambda: health(daemon) == state, f"Kafka is {state}", ERROR_SECONDS_MAX)
+    words = daemon.ctl("status")["kafka"]["words"]
+    text = subprocess.run([str(CTL), "-s", daemon.socket, "status"], capture_output=True, text=True, check=True).stdout
+    assert re.search(rf"^kafka +{state}: \S", text, re.MULTILINE), text
+    eventually(lambda: daemon.get("/readyz")[0] == 503, "not ready", ERROR_SECONDS_MAX)
+    assert daemon.get("/readyz")[1].startswith(f"kafka: {state}: "), daemon.get("/readyz")
+    states = {series: value for series, value in daemon.metrics().items() if series.startswith("closedloop_kafka_health")}
+    assert [series for series, value in states.items() if value] == [f'closedloop_kafka_health{{state="{state}"}}'], states
+    assert len(states) > 8 and daemon.metric("closedloop_kafka_up") == 0
+    assert len(lines(daemon, subject)) == 1, daemon.log_tail()
+    return words
+
+
+def assert_secret(env, daemon, *secrets):
+    """Nowhere that anybody could read: log, status, metrics, process list, environment, effective configuration."""
+    pid = daemon.process.pid
+    shown = [env.logs(), json.dumps(daemon.ctl("status")), daemon.get("/metrics")[1], daemon.get("/readyz")[1]]
+    shown += [open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace").read() for name in ("cmdline", "environ")]
+    shown.append(subprocess.run([str(daemon.program), "-T", "-c", str(daemon.config)], capture_output=True, text=True,
+                                check=True).stdout)
+    for secret in secrets:
+        assert not any(secret in text for text in shown), f"the secret is shown in {[secret in t for t in shown]}"
+
+
+# --- logins and certificates
+
+def test_kafka_scram_that_this_client_cannot_do_is_not_blamed_on_the_password_alone(env: Env):
+    kafka = env.kafka(True, "--secure")
+    secure, topic, receivers = kafka.secure(), env.topic(kafka), env.receivers()
+    kafka.allow(topic, secure["user"])
+    daemon = env.daemon(env.config(kafka, topic, receivers, login(env, secure, sasl_mechanism="SCRAM-SHA-512")))
+    daemon.start(is_ready=False)
+    if rdkafka_version() >= (2, 6, 1):
+        eventually(lambda: health(daemon) == "ok", "a newer client can do it")
+        return
+    assert "refuse SCRAM from this machine's librdkafka" in assert_told(daemon, "auth", "Kafka refuses the login")
+    env.fault("Kafka: SCRAM with librdkafka before 2.6.1 and Kafka 4", within=ERROR_SECONDS_MAX,
+              noticed="closedloopctl status says auth, and why the password may be right", logged="Kafka refuses the login",
+              over="use PLAIN over TLS, a client certificate, or a newer librdkafka")
+
+
+def rdkafka_version():
+    said = subprocess.run(["kcat", "-V"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, re.search(r"librdkafka (\d+)\.(\d+)\.(\d+)", said).groups()))
+
+
+def test_kafka_tls_and_scram_from_answer_to_alert(env: Env):
+    kafka = env.kafka(True, "--secure", "--old")        # see tests/system/kafka
+    secure, topic, receivers = kafka.secure(), env.topic(kafka), env.receivers()
+    kafka.allow(topic, secure["user"])
+    produced = kafka.produce(topic, answers(60))
+    changes = login(env, secure, sasl_mechanism="SCRAM-SHA-512")
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
+    settled(daemon, produced)
+    assert health(daemon) == "ok" and daemon.metric("closedloop_kafka_health", 'state="ok"') == 1
+    assert_secret(env, daemon, secure["password"])
+    check_books(env, daemon, produced, receivers)
+
+
+def test_kafka_logins_certificates_and_permissions_that_fail_are_named(env: Env):
+    kafka = env.kafka(True, "--secure")
+    secure, topic, receivers = kafka.secure(), env.topic(kafka), env.receivers()
+    kafka.allow(topic, secure["user"])
+    produced = kafka.produce(topic, answers(30))
+    wrong = "NeverThePassword1"
+    cases = [
+        ("wrong password", "auth", "Kafka refuses the login", "SASL authentication error", {"password": wrong}),
+        ("no password where one is asked for", "auth", "Kafka refuses the login", "require SASL", {
+            "security_protocol": "SSL", "sasl_mechanism": None, "sasl_username": None}),
+        ("a mechanism that the broker has not", "auth", "Kafka refuses the login", "mechanism", {
+            "sasl_mechanism": "SCRAM-SHA-256"}),
+        ("certificate of an unknown authority", "tls", "TLS with Kafka fails", "certificate verify failed", {
+            "ssl_ca_location": secure["other_authority"]}),
+        ("certificate that has expired", "tls", "TLS with Kafka fails", "certificate verify failed", {
+            "listener": "expired"}),
+        ("certificate of another host", "tls", "TLS with Kafka fails", "certificate verify failed", {
+            "listener": "misnamed"}),
+        ("plain text to a port that speaks TLS", "tls", "TLS with Kafka fails", "SSL listener", {
+            "security_protocol": "SASL_PLAINTEXT"}),
+        ("host name that does not exist", "dns", "the name of a Kafka broker is not known", "resolve", {
+            "listener": "nowhere"}),
+        ("port where nobody listens", "unreachable", "Kafka cannot be reached", "refused", {"listener": "nobody"}),
+    ]
+    secure |= {"nowhere": "kafka.invalid:9092", "nobody": f"127.0.0.1:{free_port()}"}
+    for fault, state, subject, words, changes in cases:
+        daemon = env.daemon(env.config(kafka, topic, receivers, login(env, secure, **changes)))
+        daemon.log = env.folder / f"{fault.replace(' ', '-')}.log"
+        daemon.start(is_ready=False)
+        said = assert_told(daemon, state, subject)
+        assert words in said, said
+        assert_secret(env, daemon, wrong, secure["password"])
+        assert daemon.stop() == 0, daemon.log_tail()
+        assert len(lines(daemon, subject)) == 1, daemon.log_tail()
+        env.fault(f"Kafka: {fault}", noticed=f"closedloopctl status, /readyz and closedloop_kafka_health say {state}",
+                  within=ERROR_SECONDS_MAX, over="mend the configuration or the broker, then restart", logged=subject)
+    daemon = env.daemon(env.config(kafka, topic, receivers, login(env, secure))).start()
+    settled(daemon, produced)
+    check_books(env, daemon, produced, receivers)
