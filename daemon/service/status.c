@@ -35,11 +35,19 @@ void service_counts_ask(Service *s)
         service_call(s, (Call){ .run = counts_run, .done = counts_done, .userdata = s });
 }
 
-static void rules_count(Service *s, const Batch *batch)
+static void answer_count(Service *s, const Answer *answer)
+{
+        Text outcome = answer->is_repeated ? TEXT("repeated") : answer->is_too_old ? TEXT("too_old") : TEXT("flagged");
+        metrics_add(s->metrics, METRIC_RESPONSES, answer->source->name, outcome, 1);
+        if (answer->opened)
+                metrics_add(s->metrics, METRIC_CASES_OPENED, answer->rule->name, TEXT_NONE, 1);
+}
+
+static void answers_count(Service *s, const Batch *batch)
 {
         for (size_t i = 0; i < batch->input_count; i++)
-                if (batch->inputs[i].kind == INPUT_ANSWER && batch->inputs[i].answer.opened)
-                        metrics_add(s->metrics, METRIC_CASES_OPENED, batch->inputs[i].answer.rule->name, TEXT_NONE, 1);
+                if (batch->inputs[i].kind == INPUT_ANSWER)
+                        answer_count(s, &batch->inputs[i].answer);
 }
 
 static void contacts_observe(Service *s, const Batch *batch)
@@ -56,34 +64,36 @@ static void contacts_observe(Service *s, const Batch *batch)
 void service_figures_add(Service *s, const Batch *batch)
 {
         const TurnFigures *f = &batch->figures;
-        rules_count(s, batch);
+        answers_count(s, batch);
         contacts_observe(s, batch);
         for (int i = 0; i < MESSAGE_MAX; i++)
                 if (f->rungs[i] > 0)
                         metrics_add(s->metrics, METRIC_RUNGS, text_from(message_text((Message)i)), TEXT_NONE,
                                     (double)f->rungs[i]);
-        if (f->repeated > 0)
-                metrics_add(s->metrics, METRIC_RESPONSES, TEXT("any"), TEXT("repeated"), (double)f->repeated);
-        if (f->too_old > 0)
-                metrics_add(s->metrics, METRIC_RESPONSES, TEXT("any"), TEXT("too_old"), (double)f->too_old);
         if (f->rung_late_us > 0)
                 metrics_observe(s->metrics, METRIC_RUNG_LATENESS, TEXT_NONE, (double)f->rung_late_us / 1e6);
         if (batch->commit_took.us > 0)
                 metrics_observe(s->metrics, METRIC_STORE_COMMIT, TEXT_NONE, (double)batch->commit_took.us / 1e6);
 }
 
+/* Each answer counts once: what was flagged when it was read is counted when it is stored, by what it then was. All
+ * outcomes of a source are there from the start. */
 static void outcomes_flush(Service *s)
 {
-        static const char *const names[JUDGED_MAX] = {
-                [JUDGED_SATISFIED] = "satisfied",
-                [JUDGED_FLAGGED] = "flagged",
-                [JUDGED_UNJUDGEABLE] = "unjudgeable",
-                [JUDGED_DEAD] = "dead",
+        static const struct {
+                const char *name;
+                Judged judged;
+        } OUTCOMES[] = {
+                { "satisfied", JUDGED_SATISFIED }, { "unjudgeable", JUDGED_UNJUDGEABLE },
+                { "dead", JUDGED_DEAD },           { "flagged", JUDGED_MAX },
+                { "repeated", JUDGED_MAX },        { "too_old", JUDGED_MAX },
         };
         for (size_t i = 0; i < MIN_OF(s->config->source_count, (size_t)SOURCES_MAX); i++) {
-                for (int j = 0; j < JUDGED_MAX; j++)
-                        metrics_add(s->metrics, METRIC_RESPONSES, s->config->sources[i].name, text_from(names[j]),
-                                    (double)s->outcomes[i].judged[j]);
+                const int64_t *judged = s->outcomes[i].judged;
+                for (size_t j = 0; j < COUNT_OF(OUTCOMES); j++)
+                        metrics_add(s->metrics, METRIC_RESPONSES, s->config->sources[i].name,
+                                    text_from(OUTCOMES[j].name),
+                                    OUTCOMES[j].judged < JUDGED_MAX ? (double)judged[OUTCOMES[j].judged] : 0);
                 s->outcomes[i] = (OutcomeCounts){ 0 };
         }
 }
@@ -126,6 +136,7 @@ static void gauges_set(Service *s)
         for (int health = 0; health < KAFKA_HEALTH_MAX; health++)
                 metrics_set(s->metrics, METRIC_KAFKA_HEALTH, text_from(kafka_health_text((KafkaHealth)health)),
                             TEXT_NONE, kafka_health(s) == (KafkaHealth)health);
+        metrics_set(s->metrics, METRIC_STORE_UP, TEXT_NONE, TEXT_NONE, s->store_words[0] == '\0');
 }
 
 static void on_metrics(void *userdata, Buffer *b)

@@ -201,6 +201,7 @@ int work_answer(Work *w, Answer *answer)
         if (error < 0)
                 return error;
         if (!is_new || is_anonymous) {
+                answer->is_repeated = !is_new;
                 w->batch->figures.repeated += !is_new;
                 w->batch->figures.anonymous += is_new;
                 return 0;

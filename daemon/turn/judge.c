@@ -69,6 +69,7 @@ static void answer_keep(Judge *judge, const Config *config, const Verdict *verdi
                 .memory = memory,
                 .response = kept,
                 .end = arena_mark(arena),
+                .source = kept->source,
                 .rule = verdict->rule,
                 .rules_trail = buffer_text(&trail),
                 .is_too_old = now.us > wall_add(kept->submitted, kept->source->max_age).us,

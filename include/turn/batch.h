@@ -11,11 +11,13 @@ typedef struct Answer {
         ParcelArena *memory; /* holds the response; becomes the memory of its parcels */
         Response *response;  /* kept */
         ArenaMark end;       /* of what is kept: a turn that failed gives back what it took behind it */
+        const Source *source;
         const Rule *rule;
         Text rules_trail; /* JSON array */
         bool is_too_old;
 
-        bool opened; /* out: a new case */
+        bool opened;      /* out: a new case */
+        bool is_repeated; /* out: known already, nothing was done */
 } Answer;
 
 /* What a person did, or an administrator for them. */

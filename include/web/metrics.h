@@ -27,6 +27,7 @@ typedef enum MetricId {
         METRIC_BUILD_INFO,        /* {version} gauge, 1 */
         METRIC_KAFKA_UP,          /* gauge: 1 when health is ok */
         METRIC_KAFKA_HEALTH,      /* {state} gauge: 1 for the one that holds */
+        METRIC_STORE_UP,          /* gauge: 1 when it can be written to */
         METRIC_MAX,
 } MetricId;
 

@@ -158,6 +158,88 @@ def daemon_refusals(receivers) -> int:
     return sum(1 for record in receivers.records(path="/hook/ana"))
 
 
+# --- metrics
+
+def promtool() -> str:
+    own = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "closedloop" / "promtool"
+    return shutil.which("promtool") or str(own)
+
+
+def metric_names() -> set[str]:
+    """From the program's table: what the README lists."""
+    table = subprocess.run([TABLES, "metrics"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^\| `(closedloop_\w+)` \|", table, re.MULTILINE))
+
+
+CONTRACT = """responses_total{source,outcome} cases_opened_total{rule} cases{state} cases_overdue first_contact_seconds
+rungs_total{message} rung_lateness_seconds deliveries_total{channel,result} delivery_seconds{channel} outbox_messages{channel}
+outbox_oldest_seconds consumer_lag_messages{topic,partition} offset_conflicts_total store_commit_seconds
+config_last_reload_successful build_info{version}"""
+
+
+def test_metrics_are_complete_and_promtool_has_nothing_to_say_of_them(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    receivers.http("/hook/ana", {"drop": "after", "times": 1})
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    kafka.produce(topic, unhappy(3) + answers(20))
+    kafka.produce_raw(topic, [raw_line(b"not json")])
+    eventually(lambda: daemon.metric("closedloop_deliveries_total", 'result="accepted"') >= 3, "three alerts")
+    eventually(lambda: daemon.metric("closedloop_responses_total") == 24, "each answer is counted once, by one outcome")
+    daemon.ctl("contact", 1, "--by", "ana")
+    eventually(lambda: daemon.metric("closedloop_first_contact_seconds_count") == 1, "the contact is counted")
+    eventually(lambda: "consumer_lag_messages{" in daemon.get("/metrics")[1], "the end of the topic is known")
+    page = daemon.get("/metrics")[1]
+    checked = subprocess.run([promtool(), "check", "metrics"], input=page, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0 and not checked.stdout and not checked.stderr, checked
+    for wanted in CONTRACT.split():
+        name, _, labels = wanted.partition("{")
+        sample = re.search(rf"^closedloop_{name}(?:_bucket)?(?:\{{(.*)\}})? ", page, re.MULTILINE)
+        assert sample, f"there is no {name}"
+        there = set(re.findall(r'(\w+)="', sample[1] or "")) - {"le"}
+        assert there == set(filter(None, labels.rstrip("}").split(","))), (wanted, there)
+    shown = {name for name in re.findall(r"^# TYPE (\w+)", page, re.MULTILINE)}
+    assert shown <= metric_names(), shown - metric_names()
+    assert {f"closedloop_responses_total{{source=\"survey\",outcome=\"{o}\"}}" for o in (
+        "satisfied", "flagged", "unjudgeable", "dead", "repeated", "too_old")} <= {
+        re.sub(r'source="[^"]*"', 'source="survey"', line.rpartition(" ")[0]) for line in page.splitlines()}
+    assert daemon.stop() == 0
+
+
+def test_each_alert_fires_at_its_fault_and_is_silent_when_all_is_well(env: Env):
+    rules = ROOT / "docs" / "monitoring" / "alerts.yml"
+    for command in (["check", "rules", rules], ["test", "rules", ROOT / "tests" / "monitoring" / "alerts_test.yml"]):
+        done = subprocess.run([promtool(), *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    text = rules.read_text(encoding="utf-8")
+    tested = (ROOT / "tests" / "monitoring" / "alerts_test.yml").read_text(encoding="utf-8")
+    names = re.findall(r"alert: (\w+)", text)
+    assert names and all(f'alertname="{name}"' in tested for name in names), names
+    series_are_known(re.findall(r"closedloop_\w+", "\n".join(re.findall(r"expr: (.*)", text))))
+
+
+def series_are_known(names: list[str]) -> None:
+    known = metric_names()
+    unknown = [name for name in names if name not in known and re.sub("_(bucket|sum|count)$", "", name) not in known]
+    assert names and not unknown, unknown
+
+
+def test_every_query_of_the_dashboard_is_one_that_can_be_answered(env: Env):
+    dashboard = json.loads((ROOT / "docs" / "monitoring" / "dashboard.json").read_text(encoding="utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    assert len(queries) > 20
+    series_are_known(re.findall(r"closedloop_\w+", "\n".join(queries)))
+    shown = set(re.findall(r"closedloop_\w+?(?=_bucket|\W)", "\n".join(queries)))
+    assert metric_names() - shown <= {"closedloop_kafka_health"}, metric_names() - shown
+    rules = env.folder / "rules.yml"
+    rules.write_text("groups:\n- name: g\n  rules:\n" + "".join(
+        f"  - record: a{i}\n    expr: {json.dumps(query.replace('$__rate_interval', '5m'))}\n" for i, query in enumerate(queries)))
+    done = subprocess.run([promtool(), "check", "rules", rules], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    boxes = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in dashboard["panels"]]
+    assert len(boxes) == len(set(boxes)) and len({p["id"] for p in dashboard["panels"]}) == len(boxes)
+
+
 # --- what nobody may see
 
 COMMENT, NAME, PHONE, MAIL = "Xylomarker7 is broken", "Quirinus Zebramark", "+44 7700 900123", "zebra.mark@private.example"
