@@ -1,6 +1,7 @@
 /* main.c - arguments, assembly, exit codes (sysexits). */
 #include <curl/curl.h>
 #include <errno.h>
+#include <getopt.h>
 #include <locale.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -28,19 +29,28 @@ typedef enum Mode {
         MODE_CHECK,
         MODE_PRINT,
         MODE_VERSION,
+        MODE_RESTORE,
+        MODE_VERIFY,
         MODE_USAGE,
 } Mode;
 
 typedef struct Arguments {
         Mode mode;
         const char *config;
+        const char *backup;
 } Arguments;
+
+static const struct option LONG_OPTIONS[] = {
+        { "restore", required_argument, NULL, 'R' },
+        { "verify", required_argument, NULL, 'Y' },
+        { NULL, 0, NULL, 0 },
+};
 
 static Arguments arguments_read(int argc, char **argv)
 {
         Arguments a = { .mode = MODE_RUN, .config = DEFAULT_CONFIG };
         int option;
-        while ((option = getopt(argc, argv, "c:tTVh")) != -1) {
+        while ((option = getopt_long(argc, argv, "c:tTVh", LONG_OPTIONS, NULL)) != -1) {
                 switch (option) {
                 case 'c':
                         a.config = optarg;
@@ -53,6 +63,11 @@ static Arguments arguments_read(int argc, char **argv)
                         break;
                 case 'V':
                         a.mode = MODE_VERSION;
+                        break;
+                case 'R':
+                case 'Y':
+                        a.mode = option == 'R' ? MODE_RESTORE : MODE_VERIFY;
+                        a.backup = optarg;
                         break;
                 default:
                         a.mode = MODE_USAGE;
@@ -70,7 +85,9 @@ static int usage(void)
                 "usage: closedloopd [-c FILE]      run (default %s)\n"
                 "       closedloopd -t [-c FILE]   check the configuration: every problem on standard error\n"
                 "       closedloopd -T [-c FILE]   print the effective configuration, secrets masked\n"
-                "       closedloopd -V             print the version\n",
+                "       closedloopd -V             print the version\n"
+                "       closedloopd --verify BACKUP               read a backup: is it whole?\n"
+                "       closedloopd [-c FILE] --restore BACKUP    put a backup in the store's place\n",
                 DEFAULT_CONFIG);
         return EX_USAGE;
 }
@@ -126,7 +143,16 @@ static int exit_code_of(int error)
                 return EX_TEMPFAIL;
         case -EPROTO:
         case -EEXIST:
+        case -ENOTSUP:
                 return EX_CONFIG;
+        case -EACCES:
+        case -EPERM:
+                return EX_NOPERM;
+        case -ENOENT:
+        case -ENOTDIR:
+        case -EISDIR:
+        case -EROFS:
+                return EX_CANTCREAT;
         default:
                 return EX_OSERR;
         }
@@ -146,6 +172,8 @@ static NoticeId notice_of(int error)
                 return NOTICE_LISTEN_FAILED;
         case -EPROTO:
         case -EEXIST:
+        case -EPERM:
+        case -ENOTSUP:
                 return NOTICE_STORE_REFUSED;
         default:
                 return NOTICE_START_FAILED;
@@ -156,6 +184,27 @@ static int fail(int error, Text message)
 {
         notice_log(notice_of(error), ABOUT_NOTHING, TEXT_F, TEXT_ARG(message));
         return exit_code_of(error);
+}
+
+static int backup_say(int r, Text message)
+{
+        fprintf(r < 0 ? stderr : stdout, "closedloopd: " TEXT_F "\n", TEXT_ARG(message));
+        return r < 0 ? exit_code_of(r) : fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+static int backup_verify(const char *backup)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(4096);
+        Text message = TEXT("the backup is whole");
+        return backup_say(store_verify(backup, arena, &message), message);
+}
+
+static int backup_restore(const Config *config, const char *backup)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(4096);
+        Text message = TEXT_NONE;
+        int r = store_restore(config->sqlite_path.data, backup, clock_wall(), arena, &message);
+        return backup_say(r, message);
 }
 
 static int turn_make(const Config *config, Arena *arena, Turn **ret)
@@ -229,6 +278,8 @@ int main(int argc, char **argv)
                 return 0;
         }
         (void)umask(0077);
+        if (a.mode == MODE_VERIFY)
+                return backup_verify(a.backup);
         (void)setlocale(LC_CTYPE, "C.UTF-8"); /* libcurl converts international domain names only then */
         memory_tune();
         memory_hide();
@@ -239,6 +290,8 @@ int main(int argc, char **argv)
                 return 0;
         if (a.mode == MODE_PRINT)
                 return config_print(config);
+        if (a.mode == MODE_RESTORE)
+                return backup_restore(config, a.backup);
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
                 return EX_OSERR;
         code = run(a.config, config);

@@ -297,8 +297,10 @@ static void urgent_answer(Batch *batch)
 static void store_leave(Service *s, Batch *batch)
 {
         int failure = batch->store_failure;
-        notice_log(failure == -EIO ? NOTICE_STORE_FAILED : NOTICE_STORE_DAMAGED, ABOUT_NOTHING, TEXT_F,
-                   TEXT_ARG(batch->error_text));
+        if (failure == -EIO)
+                notice_log(NOTICE_STORE_FAILED, ABOUT_NOTHING, TEXT_F, TEXT_ARG(batch->error_text));
+        else
+                notice_log(NOTICE_STORE_DAMAGED, ABOUT_NOTHING, TEXT_F ". " STORE_WAY_OUT, TEXT_ARG(batch->error_text));
         s->exit_code = failure == -EIO ? EX_IOERR : EX_DATAERR;
         (void)sd_event_exit(s->event, s->exit_code);
         if (batch->error == 0) {

@@ -130,6 +130,25 @@ int figures_save(Store *store) MUST_CHECK;
 void figures_count_case(Figures *f, int64_t by, CaseState state, CaseMode mode, WallTime window_ends_at);
 void figures_count_delivery(Figures *f, int64_t by, DeliveryState state);
 
+/* ---- sqlite_open.c ---- */
+
+/* "CLup": tells our file from another program's. */
+enum {
+        STORE_APPLICATION_ID = 0x434c7570
+};
+void store_library_configure(void); /* before the first connection */
+
+/* ---- sqlite_file.c ---- */
+
+/* Makes the file, or refuses one that is not as it has to be. */
+int store_file_prepare(const char *path, Arena *arena, Text *reterr_message) MUST_CHECK;
+int store_file_refuse(const char *path, int error, const char *why, Arena *arena, Text *reterr_message);
+/* A new name must still be in its folder after a power cut. */
+int store_folder_sync(const char *path) MUST_CHECK;
+/* statfs(2); tests put their own here. */
+struct statfs;
+extern int (*store_statfs)(const char *path, struct statfs *ret);
+
 /* ---- schema.c, schema_view.c ---- */
 
 /* The migrations, oldest first; the schema's version is how many have been applied. */

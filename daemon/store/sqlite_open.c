@@ -2,19 +2,13 @@
 #include "sqlite.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* "CLup": tells our file from another program's. Before the first access: a page size is for ever, and exclusive
+/* Before the first access: a page size is for ever, and exclusive
  * locking from the start needs no shared memory and keeps a second daemon, and a stray sqlite3, out. Readers never
  * trust what the file says about itself. EXTRA is FULL (an alert may leave only after its case is on the disk) and
  * syncs the folder when the journal of a new file is removed: one that came back after a power cut would undo all that
  * was written since. An erased answer leaves no bytes behind (secure_delete). */
-enum {
-        APPLICATION_ID = 0x434c7570
-};
 static const char SETTINGS[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                "PRAGMA page_size = 8192;"
                                "PRAGMA cache_size = -8192;"
@@ -47,8 +41,7 @@ static int refuse_busy(Opening *o)
 
 static int refuse_damaged(Opening *o, const char *why)
 {
-        *o->message = arena_textf(
-                o->arena, "cannot use the store \"%s\": %s. Keep the file, and restore the last backup", o->path, why);
+        *o->message = arena_textf(o->arena, "cannot use the store \"%s\": %s. " STORE_WAY_OUT, o->path, why);
         return -EUCLEAN;
 }
 
@@ -62,29 +55,9 @@ static int refuse_newer(Opening *o, int64_t version)
         return -EPROTO;
 }
 
-static const char *hint_of(int error)
-{
-        switch (error) {
-        case -EACCES:
-        case -EPERM:
-        case -EROFS:
-                return "The file and its folder must be writable by the user that closedloopd runs as";
-        case -ENOENT:
-        case -ENOTDIR:
-                return "Create the folder first";
-        case -EISDIR:
-                return "Name a file in that folder";
-        case -ENOSPC:
-                return "Make room on that disk";
-        default:
-                return "Look at the disk and at the folder's permissions";
-        }
-}
-
 static int refuse_open(Opening *o, int error, const char *why)
 {
-        *o->message = arena_textf(o->arena, "could not open the store \"%s\": %s. %s", o->path, why, hint_of(error));
-        return error;
+        return store_file_refuse(o->path, error, why, o->arena, o->message);
 }
 
 static int refuse_code(Opening *o, int code)
@@ -97,51 +70,11 @@ static int refuse_code(Opening *o, int code)
         return refuse_open(o, error, o->store->error);
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------- */
-
-/* A new file must still be in its folder after a power cut. */
-static int folder_sync(Opening *o)
-{
-        const char *slash = strrchr(o->path, '/');
-        Text folder = slash == o->path ? TEXT("/")
-                      : slash          ? arena_text(o->arena, (Text){ o->path, (size_t)(slash - o->path) })
-                                       : TEXT(".");
-        int fd = open(folder.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return refuse_open(o, -errno, strerror(errno));
-        int r = fsync(fd) < 0 ? -errno : 0;
-        (void)close(fd);
-        return r < 0 ? refuse_open(o, r, strerror(-r)) : 0;
-}
-
-/* By ourselves, because SQLite would let everybody read it. Closed again before SQLite opens it: closing later would
- * drop its locks. */
-static int file_create(Opening *o)
-{
-        int fd = open(o->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return refuse_open(o, -errno, strerror(errno));
-        (void)close(fd);
-        return folder_sync(o);
-}
-
-static int file_prepare(Opening *o)
-{
-        struct stat info;
-        if (strcmp(o->path, ":memory:") == 0)
-                return 0;
-        if (stat(o->path, &info) == 0)
-                return S_ISDIR(info.st_mode) ? refuse_open(o, -EISDIR, "it is a folder") : 0;
-        if (errno != ENOENT)
-                return refuse_open(o, -errno, strerror(errno));
-        return file_create(o);
-}
-
 /* ---- the connection --------------------------------------------------------------------------------------------- */
 
 /* For the whole process, before the first connection. One thread at a time uses SQLite, nobody asks for its memory
  * statistics, and a path is a path, also if it begins with "file:". */
-static void library_configure(void)
+void store_library_configure(void)
 {
         static bool is_configured;
         if (is_configured)
@@ -180,7 +113,7 @@ static int log_note(void *userdata, sqlite3 *db UNUSED, const char *name UNUSED,
 static int connect_file(Opening *o)
 {
         sqlite3 **db = &o->store->db;
-        library_configure();
+        store_library_configure();
         int code =
                 sqlite3_open_v2(o->path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
         if (code != SQLITE_OK)
@@ -203,7 +136,7 @@ static int migrate_one(Opening *o, int version)
         if (r < 0)
                 return r;
         return run_sql(o, arena_textf(o->arena, "PRAGMA user_version = %d; PRAGMA application_id = %d", version,
-                                      APPLICATION_ID)
+                                      STORE_APPLICATION_ID)
                                   .data);
 }
 
@@ -217,7 +150,7 @@ static int schema_check(Opening *o, int64_t *ret_version)
                 r = pragma_number(o, "PRAGMA user_version", &version);
         if (r < 0)
                 return r;
-        if (id != APPLICATION_ID && (id != 0 || tables > 0 || version != 0))
+        if (id != STORE_APPLICATION_ID && (id != 0 || tables > 0 || version != 0))
                 return refuse_damaged(o, "it is a database of another program");
         if (version > schema_version)
                 return refuse_newer(o, version);
@@ -290,7 +223,7 @@ static int log_settle(Opening *o)
 
 static int store_start(Opening *o)
 {
-        int r = file_prepare(o);
+        int r = store_file_prepare(o->path, o->arena, o->message);
         if (r >= 0)
                 r = connect_file(o);
         if (r >= 0)

@@ -56,7 +56,8 @@ int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
         if (r >= 0)
                 r = lanes_load(turn);
         if (r < 0) {
-                *reterr_message = arena_textf(arena, "could not read the store: %s", store_error(store));
+                *reterr_message = arena_textf(arena, "could not read the store: %s%s", store_error(store),
+                                              r == -EUCLEAN ? ". " STORE_WAY_OUT : "");
                 turn->store = NULL; /* stays the caller's */
                 return r;
         }

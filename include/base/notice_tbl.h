@@ -76,8 +76,9 @@
           "the store is damaged", \
           "The database file is not as it was written: a disk or memory fault, or another program wrote to it. The " \
           "service has stopped, and nothing in the file was changed.", \
-          "Keep the file. Look for disk errors with journalctl -k, restore the last backup, then start again: what " \
-          "is still in Kafka since then is read again, and the same answers open the same cases.") \
+          "Look for disk errors with journalctl -k, restore the last backup with closedloopd --restore BACKUP (it keeps " \
+          "the damaged file), then start again: what is still in Kafka since then is read again, and the same " \
+          "answers open the same cases.") \
         X(STORE_FAILED, ERR, "1dcd5b856fed4edaac4b885a904bbf62", \
           "the disk failed under the store", \
           "A read or a write of the database file was answered with an error. The service has stopped so that " \
@@ -86,10 +87,10 @@
           "-k; if it comes back, move the state to another disk.") \
         X(STORE_REFUSED, ERR, "c37b13061fbf47228e2344868bc340e5", \
           "the store cannot be used", \
-          "It was written by a newer closedloopd, or it does not agree with the configuration; the rest of the " \
-          "line says which.", \
-          "Do what the line says: install the newer version again, restore a backup made before the upgrade, or " \
-          "give the changed policy a new version.") \
+          "It was written by a newer closedloopd, is somebody else's or open to others, lies on a network file system, " \
+          "or does not agree with the configuration; the rest of the line says which.", \
+          "Do what the line says: install the newer version again, restore a backup made before the upgrade, mend " \
+          "the file's owner and mode, or give the changed policy a new version.") \
         X(STORE_WAITING, ERR, "6a5137d6be964af19871e97bbdcc5aa1", \
           "the store cannot be written to", \
           "Most often the disk is full, or the folder may only be read. No answer is read meanwhile and none is " \

@@ -6,6 +6,7 @@
  *          -ESTALE  another instance has moved this offset      -ENOSPC  disk full (reading still works)
  *          -EIO     the disk failed: leave, do not try again    -EUCLEAN the file is damaged
  *          -EBUSY   another instance has this store             -EPROTO  written by a newer version
+ *          -EPERM   it is somebody else's or open to others     -ENOTSUP its folder is on a network file system
  *          -ENOENT and -EEXIST where a function says so are answers: nothing changed, the transaction goes on.
  *          store_error() has the words, without anything a customer wrote.
  * Called:  from the turn thread only (store_open: before it starts). Every call between store_begin() and
@@ -26,6 +27,8 @@ Store *store_free(Store *store); /* checkpoints and closes */
 DEFINE_CLEANUP(Store, store_free)
 
 const char *store_error(const Store *store);
+/* What belongs behind the words about -EUCLEAN. */
+#define STORE_WAY_OUT "The file is kept as it is; restore the last backup: closedloopd --restore BACKUP"
 /* -EIO or -EUCLEAN once any call has met it, also one whose caller went on: the process has to leave, and until then
  * nothing is written any more. Otherwise 0. */
 int store_failure(const Store *store);
@@ -54,6 +57,15 @@ typedef struct StoreLast {
         int64_t case_number, response, delivery, dead_letter;
 } StoreLast;
 int store_last(Store *store, StoreLast *ret) MUST_CHECK;
+
+/* ---- backups ---------------------------------------------------------------------------------------------------- */
+
+/* Reads a whole backup: 0 if it is one, of a version that this program knows, and undamaged. *ret_message says what is
+ * wrong with it. Needs no Store. */
+int store_verify(const char *file, Arena *arena, Text *ret_message) MUST_CHECK;
+/* Puts a copy of a good backup in the place of the store at path, which is kept beside it under a name with the time.
+ * -EBUSY while a daemon has the store. *ret_message says what was done, or why nothing was. */
+int store_restore(const char *path, const char *backup, WallTime now, Arena *arena, Text *ret_message) MUST_CHECK;
 
 /* ---- offsets ---------------------------------------------------------------------------------------------------- */
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
 
-from harness import CTL, CtlError, Env, answers, eventually
+from harness import CTL, Env, answers, eventually
+from test_daemon import check_books, later, settled
 from test_edges import Manager
-from test_daemon import later
+
+HERE = Path(__file__).resolve().parent
 
 DISK = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=$1 tmpfs "$0" && shift && exec "$@"']
 ANSWER_SECONDS_MAX = 10         # for anything asked over the control socket, whatever the disk does
@@ -159,3 +163,117 @@ def test_on_a_disk_without_any_room_everybody_is_answered_with_words(env: Env):
     env.fault("Store: the disk is full to the last byte", within=60, over=60, logged="the store cannot be written to",
               noticed="acts are refused with words and exit code 75, questions are answered; /readyz answers 503; what was "
               "refused has not happened")
+
+
+# --- a failing disk, damage
+
+def failing_disk(env):
+    """What the daemon's environment needs, and the file that makes the disk fail while it is there."""
+    library, plan = env.folder / "fail_disk.so", env.folder / "fail"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, HERE / "fail_disk.c", "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library), "FAIL_DISK": str(plan)}, plan
+
+
+def ended(daemon, seconds_max=30):
+    eventually(lambda: daemon.process.poll() is not None, "the daemon ends", seconds_max)
+    return daemon.process.returncode
+
+
+def test_a_disk_that_fails_ends_the_process_and_the_next_start_loses_nothing(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka, partitions=2)
+    daemon = env.daemon(env.config(kafka, topic, receivers))
+    daemon.environment, plan = failing_disk(env)
+    produced = kafka.produce(topic, answers(200))
+    daemon.start()
+    settled(daemon, produced, receivers)
+    for number, call in enumerate(("sync", "write")):
+        plan.write_text(call, encoding="ascii")
+        produced += kafka.produce(topic, later(answers(100), f"fault-{number}"))
+        assert ended(daemon) == 74, daemon.log_tail()
+        assert "the disk failed under the store" in daemon.log_tail()
+        plan.unlink()
+        daemon.start()
+        settled(daemon, produced, receivers)
+    count = check_books(env, daemon, produced, receivers)
+    assert count.stored_cases == count.expected_cases > 0
+    env.fault("Store: the disk answers a write or a sync with an error", within=30, over=60,
+              logged="the disk failed under the store",
+              noticed="the service ends with exit code 74; systemd starts it again, and it goes on from what the disk has")
+
+
+def damage(store, table):
+    """Writes noise over the first page of a table; returns the whole file."""
+    with sqlite3.connect(store) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page, size = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0], \
+            db.execute("PRAGMA page_size").fetchone()[0]
+    db.close()
+    with open(store, "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
+    return store.read_bytes()
+
+
+def test_a_damaged_store_is_kept_as_it_is_and_the_way_out_is_said(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    produced = kafka.produce(topic, answers(100))
+    settled(daemon, produced, receivers)
+    assert daemon.stop() == 0
+    sound = daemon.store.read_bytes()
+    for table, is_seen_at_start in (("cases", True), ("case_event", False)):
+        daemon.store.write_bytes(sound)
+        kept = damage(daemon.store, table)
+        daemon.start(is_ready=False)
+        if not is_seen_at_start:
+            daemon.await_ready()
+            timed_ctl(daemon, "case", 1)
+        assert ended(daemon) == 65, daemon.log_tail()
+        assert "the store is damaged" in daemon.log_tail() and "closedloopd --restore BACKUP" in daemon.log_tail()
+        assert daemon.store.read_bytes() == kept, "the file was changed"
+    env.fault("Store: the database file is damaged", within=30, over="closedloopd --restore BACKUP, then start",
+              logged="the store is damaged", lost="what was done since the backup and is not in Kafka",
+              noticed="the service ends with exit code 65 and is not started again; the file stays as it is, the log says "
+              "how a backup is restored")
+
+
+def refused(env, daemon, wrapper=()):
+    done = subprocess.run([*wrapper, str(daemon.program), "-c", str(daemon.config)], capture_output=True, text=True,
+                          check=False, timeout=60, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stderr
+
+
+def test_a_store_that_is_not_as_it_should_be_is_refused_with_what_to_do(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic)).start()
+    assert daemon.stop() == 0
+    daemon.store.chmod(0o644)
+    code, said = refused(env, daemon)
+    assert code == 77 and "others may read it" in said and "chmod 600" in said, said
+    daemon.store.chmod(0o600)
+    os.chown(daemon.store, 1, -1)
+    code, said = refused(env, daemon)
+    assert code == 77 and "it belongs to user 1" in said, said
+    os.chown(daemon.store, os.geteuid(), -1)
+    with sqlite3.connect(daemon.store) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    code, said = refused(env, daemon)
+    assert code == 78 and "version 99" in said and "Install the newer closedloopd again" in said, said
+    missing = env.daemon(env.config(kafka, topic, None, {"closedloopd.conf": {
+        "store.sqlite": str(env.folder / "nowhere" / "closedloop.db")}}))
+    code, said = refused(env, missing)
+    assert code == 73 and "Create the folder first" in said, said
+    folder = env.folder / "fixed"
+    folder.mkdir()
+    fixed = env.daemon(env.config(kafka, topic, None, {"closedloopd.conf": {"store.sqlite": str(folder / "closedloop.db")}}))
+    code, said = refused(env, fixed, ["unshare", "-rm", "sh", "-c",
+                                      'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"', str(folder)])
+    assert code == 73 and "can only be read" in said and "must be writable by the user" in said, said
+    assert not any(folder.iterdir())
+    env.fault("Store: the file is somebody else's, open to others, of a newer version, or its folder is missing or read-only",
+              within=60, over="do what the line says", logged="the service cannot start", log=said,
+              noticed="the service does not start: exit code 77, 78 or 73, the log says why and what to do")

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
@@ -89,7 +90,7 @@ static void a_file_that_is_no_database_is_refused(void **state UNUSED)
         Text message = refusal(path, -EUCLEAN);
         assert_says(message, path);
         assert_says(message, "file is not a database");
-        assert_says(message, "restore the last backup");
+        assert_says(message, "closedloopd --restore BACKUP");
 }
 
 static void a_file_whose_schema_is_destroyed_is_refused(void **state UNUSED)
@@ -142,6 +143,51 @@ static void what_cannot_be_opened_is_told_with_what_to_do(void **state UNUSED)
         message = refusal("/proc/store.db", -ENOENT);
         assert_says(message, "could not open the store \"/proc/store.db\"");
         store = NULL;
+}
+
+static int on_nfs(const char *where UNUSED, struct statfs *ret)
+{
+        *ret = (struct statfs){ .f_type = 0x6969 };
+        return 0;
+}
+
+static void a_store_on_a_network_file_system_is_refused(void **state UNUSED)
+{
+        store_statfs = on_nfs;
+        Text message = refusal(path, -ENOTSUP);
+        store_statfs = statfs;
+        assert_says(message, "a network file system (NFS)");
+        assert_says(message, "Put it on a local disk");
+        assert_int_equal(access(path, F_OK), -1); /* and not even made */
+        assert_int_equal(open_at(path), 0);
+}
+
+static void a_store_that_is_open_to_others_is_refused(void **state UNUSED)
+{
+        static const mode_t modes[] = { 0604, 0602, 0620, 0666 };
+        assert_int_equal(open_at(path), 0);
+        store = store_free(store);
+        for (size_t i = 0; i < COUNT_OF(modes); i++) {
+                assert_int_equal(chmod(path, modes[i]), 0);
+                Text message = refusal(path, -EPERM);
+                assert_says(message, modes[i] & 022 ? "others may write to it" : "others may read it");
+                assert_says(message, "chmod 600");
+        }
+        assert_int_equal(chmod(path, 0600), 0);
+        assert_int_equal(open_at(path), 0);
+}
+
+static void a_store_of_somebody_else_is_refused(void **state UNUSED)
+{
+        if (geteuid() != 0)
+                skip(); /* only root can give a file away */
+        assert_int_equal(open_at(path), 0);
+        store = store_free(store);
+        assert_int_equal(chown(path, 1, (gid_t)-1), 0);
+        Text message = refusal(path, -EPERM);
+        assert_says(message, "it belongs to user 1, and closedloopd runs as user 0");
+        assert_int_equal(chown(path, 0, (gid_t)-1), 0);
+        assert_int_equal(open_at(path), 0);
 }
 
 static void a_path_is_a_path_even_if_it_looks_like_an_address(void **state UNUSED)
@@ -358,6 +404,7 @@ static void stored_numbers_keep_their_meaning(void **state UNUSED)
 
 int main(void)
 {
+        (void)umask(0077);
         const struct CMUnitTest tests[] = {
                 ON_DISK(an_empty_file_becomes_a_store_of_the_newest_schema),
                 ON_DISK(the_settings_are_in_force),
@@ -368,6 +415,9 @@ int main(void)
                 ON_DISK(a_store_without_a_table_of_its_own_is_refused),
                 ON_DISK(a_damaged_page_is_told_when_it_is_read),
                 ON_DISK(what_cannot_be_opened_is_told_with_what_to_do),
+                ON_DISK(a_store_on_a_network_file_system_is_refused),
+                ON_DISK(a_store_that_is_open_to_others_is_refused),
+                ON_DISK(a_store_of_somebody_else_is_refused),
                 ON_DISK(a_path_is_a_path_even_if_it_looks_like_an_address),
                 ON_DISK(a_view_that_has_changed_is_made_again),
                 FOR_ANALYST(v_case_speaks_in_words),

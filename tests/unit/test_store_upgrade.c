@@ -1,6 +1,7 @@
 #include "store_sample.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 /* A store as each released version of the program left it becomes one of this version, with all that was in it. */
 
@@ -125,6 +126,7 @@ static void an_upgrade_that_fails_leaves_the_store_as_it_was(void **state UNUSED
 
 int main(void)
 {
+        (void)umask(0077);
         const struct CMUnitTest tests[] = {
                 ON_DISK(an_upgraded_store_has_the_schema_of_a_new_one),
                 ON_DISK(every_case_of_an_older_store_is_there_with_its_events),
