@@ -207,11 +207,11 @@ static void partition_look(const Topic *topic, size_t number, Finding *f)
         finding_add(f, p->trouble, trouble_rank(p->trouble), text);
 }
 
-static bool topic_is_missing(const Intake *intake, const Topic *topic)
+/* Soon after the first broker has answered, it may just not have been asked yet. */
+static bool topic_is_awaited(const Intake *intake, const Topic *topic)
 {
         MonoTime since = mono_before(intake->met_at, topic->listed_at) ? topic->listed_at : intake->met_at;
-        return topic->known_count == 0 && intake->has_met &&
-               !mono_before(intake_now(intake), mono_add(since, topic_grace));
+        return mono_before(intake_now(intake), mono_add(since, topic_grace));
 }
 
 static void topic_look(const Intake *intake, const Topic *topic, Finding *f)
@@ -219,11 +219,14 @@ static void topic_look(const Intake *intake, const Topic *topic, Finding *f)
         char text[HEALTH_TEXT_BYTES];
         for (size_t i = 0; i < topic->count; i++)
                 partition_look(topic, i, f);
-        if (!topic_is_missing(intake, topic))
+        if (topic->known_count > 0 || !intake->has_met)
                 return;
-        snprintf(text, sizeof text, "topic \"" TEXT_F "\" is not there, or this user may not see it",
-                 TEXT_ARG(topic->name));
-        finding_add(f, KAFKA_NO_TOPIC, 1, text);
+        bool is_awaited = topic_is_awaited(intake, topic);
+        snprintf(text, sizeof text, "topic \"" TEXT_F "\" %s", TEXT_ARG(topic->name),
+                 is_awaited                    ? "is being looked for"
+                 : topic->missing == KAFKA_ACL ? "may not be seen by this user, if it is there at all"
+                                               : "is not there");
+        finding_add(f, is_awaited ? KAFKA_CONNECTING : topic->missing, 1, text);
 }
 
 static void connection_look(const Intake *intake, Finding *f)

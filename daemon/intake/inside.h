@@ -48,6 +48,8 @@ struct Topic {
         size_t count, capacity;
         int32_t known_count; /* how many Kafka says that there are; 0: no such topic, or not heard of it yet */
         MonoTime listed_at;  /* since when the configuration has it */
+        KafkaHealth missing; /* while it has no partitions: KAFKA_NO_TOPIC or KAFKA_ACL */
+        MonoTime missing_at; /* when that was asked */
 };
 
 Topic *topic_new(rd_kafka_t *consumer, Text name, MonoTime now);
@@ -56,6 +58,8 @@ Topic *topic_free(Topic *topic);
 Partition *topic_partition(Topic *topic, int32_t number);
 /* Asks the client's memory, never the network: has the topic got this partition? */
 bool topic_has_partition(const Topic *topic, int32_t number);
+/* Why a topic has no partitions: does not wait for the network, but makes the client ask again. */
+KafkaHealth topic_missing(rd_kafka_t *consumer, const Topic *topic);
 
 /* ---- the client ------------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,8 @@
 /* A partition that could not be read is tried again after half a second, then twice as long each time up to this. */
 enum {
         RETRY_FIRST_US = 500000,
-        RETRY_DOUBLINGS_MAX = 4
+        RETRY_DOUBLINGS_MAX = 4,
+        MISSING_EVERY_US = 500000, /* how often a topic that is not there is looked for */
 };
 
 /* Tried again and nothing said against it for so long: librdkafka tells of each error within one fetch. */
@@ -155,10 +156,21 @@ static void broker_meet(Intake *intake)
         health_connection_works(intake);
 }
 
+static void topic_look_for(Intake *intake, Topic *topic)
+{
+        MonoTime now = intake_now(intake);
+        if (topic->known_count > 0 || !intake->has_met || mono_since(now, topic->missing_at).us < MISSING_EVERY_US)
+                return;
+        topic->missing_at = now;
+        topic->missing = topic_missing(intake->consumer, topic);
+}
+
 void intake_sort_out(Intake *intake)
 {
-        for (Topic *topic = intake->topics; topic; topic = topic->next)
+        for (Topic *topic = intake->topics; topic; topic = topic->next) {
                 topic_count(intake, topic);
+                topic_look_for(intake, topic);
+        }
         broker_meet(intake);
         for (Topic *topic = intake->topics; topic; topic = topic->next)
                 for (size_t i = 0; i < topic->count; i++)

@@ -6,6 +6,7 @@ Topic *topic_new(rd_kafka_t *consumer, Text name, MonoTime now)
         Topic *topic = arena_new_of(arena, Topic);
         topic->arena = arena;
         topic->listed_at = now;
+        topic->missing = KAFKA_NO_TOPIC;
         topic->name = arena_text(arena, name);
         /* Makes the client ask for the topic's metadata at once, and keep it fresh. */
         topic->native = rd_kafka_topic_new(consumer, topic->name.data, NULL);
@@ -43,4 +44,17 @@ bool topic_has_partition(const Topic *topic, int32_t number)
 {
         return rd_kafka_offset_store(topic->native, number, RD_KAFKA_OFFSET_INVALID - 1) !=
                RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+/* Asked for an offset without time to wait, the client looks at what it knows of the topic, asks the brokers for what
+ * it does not know, and gives up. */
+KafkaHealth topic_missing(rd_kafka_t *consumer, const Topic *topic)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, topic->name.data, 0);
+        asked->offset = RD_KAFKA_OFFSET_END;
+        (void)rd_kafka_offsets_for_times(consumer, list, 0);
+        KafkaHealth missing = health_of_partition_error(asked->err);
+        rd_kafka_topic_partition_list_destroy(list);
+        return missing == KAFKA_ACL || missing == KAFKA_NO_TOPIC ? missing : topic->missing;
 }

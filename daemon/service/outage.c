@@ -20,9 +20,9 @@ _Static_assert(COUNT_OF(NOTICES_OF) == KAFKA_UNREADABLE + 1, "a state of Kafka h
 
 static void outage_end(KafkaOutage *outage)
 {
-        if (outage->told == 0)
+        if (!outage->was_well && outage->told == 0)
                 notice_log_plain(NOTICE_KAFKA_AGAIN, ABOUT_NOTHING);
-        else
+        else if (outage->told != 0)
                 notice_log(NOTICE_KAFKA_AGAIN, ABOUT_NOTHING, "after %lld seconds",
                            (long long)(mono_since(clock_mono(), outage->since).us / 1000000));
         *outage = (KafkaOutage){ .was_well = true };

@@ -35,7 +35,7 @@ Text record_headers_write(const Record *record, Arena *arena);
 
 typedef enum KafkaHealth {
         KAFKA_OK,
-        KAFKA_CONNECTING, /* not heard of any broker yet */
+        KAFKA_CONNECTING, /* not heard of any broker, or of every topic, yet */
         KAFKA_UNREACHABLE,
         KAFKA_DNS,
         KAFKA_TLS,

@@ -173,3 +173,42 @@ def test_kafka_logins_certificates_and_permissions_that_fail_are_named(env: Env)
     daemon = env.daemon(env.config(kafka, topic, receivers, login(env, secure))).start()
     settled(daemon, produced)
     check_books(env, daemon, produced, receivers)
+
+
+def test_kafka_permission_on_the_topic_that_comes_goes_and_comes_back(env: Env):
+    kafka = env.kafka(True, "--secure")
+    secure, topic, receivers = kafka.secure(), env.topic(kafka), env.receivers()
+    produced = kafka.produce(topic, answers(30))
+    daemon = env.daemon(env.config(kafka, topic, receivers, login(env, secure))).start(is_ready=False)
+    assert topic in assert_told(daemon, "acl", "Kafka does not allow this")
+    kafka.allow(topic, secure["user"])
+    settled(daemon, produced)
+    assert health(daemon) == "ok" and daemon.get("/readyz")[0] == 200
+    assert len(lines(daemon, "Kafka is well: after")) == 1
+    kafka.allow(topic, secure["user"], False)
+    produced += kafka.produce(topic, later(answers(30), "later"))
+    eventually(lambda: health(daemon) == "acl", "the permission is gone", 60)
+    kafka.allow(topic, secure["user"])
+    settled(daemon, produced)
+    eventually(lambda: health(daemon) == "ok", "well again")
+    assert len(lines(daemon, "Kafka does not allow this")) == 2, "once an outage"
+    assert len(lines(daemon, "Kafka is well: after")) == 2
+    # No group was ever allowed to this user: none is used, as the store has the offsets.
+    check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: no permission on the topic", within=60, over=60, logged="Kafka does not allow this",
+              noticed="closedloopctl status, /readyz and closedloop_kafka_health say acl, and name the topic")
+
+
+def test_kafka_topic_that_is_missing_is_found_when_it_appears(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = f"{env.name.replace(':', '.')}-answers"
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start(is_ready=False)
+    assert topic in assert_told(daemon, "no-topic", "a Kafka topic does not exist")
+    assert env.topic(kafka, partitions=3) == topic
+    produced = kafka.produce(topic, answers(60))
+    eventually(lambda: health(daemon) == "ok", "found", 10)
+    settled(daemon, produced)
+    check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: the topic does not exist yet", within=ERROR_SECONDS_MAX, over=10,
+              noticed="closedloopctl status, /readyz and closedloop_kafka_health say no-topic, and name it",
+              logged="a Kafka topic does not exist")
