@@ -113,6 +113,8 @@ static void health_note(Service *s, const Parcel *parcel, const SendResult *resu
         bool is_known = h->failures > 1 && result->class == SEND_TEMPORARY && result->is_of_target;
         if (!is_known)
                 failure_log(parcel, result);
+        if (!result->is_of_target)
+                return;
         if (h->failures++ == 0)
                 h->failing_since = clock_wall();
         memcpy(h->detail, result->detail, sizeof(h->detail));
