@@ -528,12 +528,93 @@ def test_a_mailbox_that_does_not_exist_is_not_tried_again(env: Env):
     crew.tell(UK)
     eventually(lambda: len([d for d in crew.daemon.ctl("case", 2)["deliveries"] if d["state"] == "failed"]) == 1, "no channel")
     assert len(list(crew.receivers.records("smtp"))) == 1
+    eventually(lambda: any("cannot be told of a case" in notice for notice in crew.notices()), "that nothing reaches Ana")
     crew.tell(NORTH)
     crew.receivers.await_records(1, "mail")
     crew.stop()
     env.fault("Deliveries: an address of people.csv does not exist (550 5.1.1)", within=60, over="mend the address, then reload",
               noticed="the person's next channel is used, the operators are told; other people's mail goes on",
               logged="a receiver is gone")
+
+
+def greet_slowly(peer):
+    for byte in b"220 mail.test ESMTP, one moment please\r\n" * 10:
+        peer.sendall(bytes([byte]))
+        time.sleep(1)
+
+
+def greet_without_end(peer):
+    while True:
+        peer.sendall(b"220-and more\r\n" * 1000)
+
+
+def greet_in_one_line_without_end(peer):
+    while True:
+        peer.sendall(b"2" * 65536)
+
+
+def greet_with_garbage(peer):
+    peer.sendall(b"\x16\x03\x01" + bytes(range(256)) * 10 + b"\r\n")
+    peer.recv(65536)
+
+
+def greet_never(peer):
+    peer.recv(65536)
+
+
+def talk(peer, last):
+    """As a mail server does, up to the command that is answered by the function."""
+    peer.sendall(b"220 mail.test\r\n")
+    received = b""
+    while True:
+        piece = peer.recv(65536)
+        if not piece:
+            return
+        received += piece
+        if b"MAIL FROM" in received:
+            last(peer)
+            return
+        peer.sendall(b"250 mail.test\r\n")
+
+
+def answer_mail_slowly(peer):
+    talk(peer, greet_slowly)
+
+
+def answer_mail_without_end(peer):
+    talk(peer, greet_without_end)
+
+
+ODD_MAIL = (greet_slowly, greet_without_end, greet_in_one_line_without_end, greet_with_garbage, greet_never, answer_mail_slowly,
+            answer_mail_without_end)
+
+
+def test_a_mail_server_that_is_slow_or_no_mail_server_ends_with_the_timeout_and_takes_no_memory(env: Env):
+    servers = [Raw(env, perform) for perform in ODD_MAIL]
+    channels = tuple({"name": f"odd-{i}", "type": "email", "smtp": f"smtp://127.0.0.1:{server.port}", "tls": "none",
+                      "from": "Closed loop <loop@example.com>", "timeout": "3 seconds"} for i, server in enumerate(servers))
+    crew = Crew(env, {"channels.d/odd.conf": {"channels": channels}})
+    took, said = [], {}
+
+    def test(i):
+        began = time.monotonic()
+        said[i] = refusal(crew, f"odd-{i}")
+        took.append(time.monotonic() - began)
+    before = memory_kib(crew.daemon.process)
+    threads = [threading.Thread(target=test, args=(i,)) for i in range(len(servers))]
+    for thread in threads:
+        thread.start()
+    crew.tell(NORTH)
+    eventually(lambda: crew.accepted("ben"), "others are told meanwhile", 10)
+    for thread in threads:
+        thread.join()
+    assert len(took) == len(servers) and max(took) < 15, (took, said)
+    assert all(server.connections > 0 for server in servers)
+    assert memory_kib(crew.daemon.process) - before < 16 * 1024, "memory"
+    crew.stop()
+    env.fault("Deliveries: a mail server that answers a byte a second, without end, or no SMTP at all", within=15,
+              over="mend the mail server", logged="nothing",
+              noticed="each mail counts as failed when the channel's timeout ends, memory does not grow, other channels go on")
 
 
 def test_a_wrong_password_is_tried_every_few_minutes_and_not_every_few_seconds(env: Env):
