@@ -681,8 +681,8 @@ static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
                 row_end(w, row, DELIVERY_DROPPED);
         else if (has_left(w, row))
                 return fetched_of_nobody(w, row, s);
-        else
-                row->next_at = there;
+        else /* in the morning the channel that was asked last goes first: if it is accepted, this one is dropped */
+                row->next_at = there.us > w->now.us && row->fell_over ? wall_add(there, SPAN_MINUTE) : there;
         if (row->state == DELIVERY_DROPPED || there.us > w->now.us) {
                 lane_expect(w, row->channel, there);
                 return store_delivery_save(w->store, row);

@@ -258,6 +258,8 @@ static int lane_probe(Work *w, Lane *lane)
         }
         for (size_t i = 0; i < f.count && r >= 0; i++)
                 r = work_hand_out(w, &f.rows[i]);
+        if (lane->is_broken && lane->out == 0) /* its reader sleeps, or it was over: not this one */
+                lane->blocked_until = wall_add(w->now, SPAN_MINUTE);
         return r;
 }
 
