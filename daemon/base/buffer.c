@@ -44,6 +44,49 @@ void buffer_put_integer(Buffer *b, int64_t value)
         buffer_put(b, (Text){ digits + at, sizeof(digits) - at });
 }
 
+static size_t character_count(Text text)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < text.len; i++)
+                count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+        return count;
+}
+
+static void line_begin(Buffer *b, size_t indent)
+{
+        buffer_put_char(b, '\n');
+        memset(buffer_room(b, indent), ' ', indent);
+        b->len += indent;
+}
+
+void buffer_put_wrapped(Buffer *b, Text words, size_t column, size_t indent)
+{
+        Text line, word;
+        for (bool is_first = true; text_split(&words, '\n', &line); is_first = false) {
+                size_t at = is_first ? column : indent;
+                if (!is_first)
+                        line_begin(b, indent);
+                for (bool is_start = true; text_split(&line, ' ', &word); is_start = false) {
+                        size_t width = character_count(word);
+                        if (!is_start && at + 1 + width > TEXT_COLUMNS) {
+                                line_begin(b, indent);
+                                at = indent;
+                        } else if (!is_start) {
+                                buffer_put_char(b, ' ');
+                                at++;
+                        }
+                        buffer_put(b, word);
+                        at += width;
+                }
+        }
+}
+
+void buffer_put_count(Buffer *b, int64_t count, const char *noun)
+{
+        buffer_put_integer(b, count);
+        buffer_putf(b, " %s%s", noun, count == 1 ? "" : "s");
+}
+
 Text buffer_text(Buffer *b)
 {
         *buffer_room(b, 1) = '\0';

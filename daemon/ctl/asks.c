@@ -180,9 +180,11 @@ static void trail_put(Buffer *b, const JsonValue *array, const char *what)
                 value_put(&name, json_get(walk.value, text_from(what)));
                 pad_put(b, buffer_text(&name), 20);
                 pad_put(b, member(walk.value, "result"), 8);
-                buffer_put(b, member(walk.value, "clause"));
+                Buffer clause = buffer_in(b->arena);
+                buffer_put(&clause, member(walk.value, "clause"));
                 if (member(walk.value, "note").len > 0)
-                        buffer_putf(b, " [" TEXT_F "]", TEXT_ARG(member(walk.value, "note")));
+                        buffer_putf(&clause, " [" TEXT_F "]", TEXT_ARG(member(walk.value, "note")));
+                buffer_put_wrapped(b, buffer_text(&clause), CLAUSE_COLUMN, CLAUSE_COLUMN);
                 buffer_put_char(b, '\n');
         }
 }
@@ -197,17 +199,21 @@ static int why_visit(void *userdata, const ResponseRow *row)
         if (json_read_in(arena, row->fields, &fields) != JSON_FAULT_NONE ||
             json_read_in(arena, row->trail, &trail) != JSON_FAULT_NONE)
                 return -EBADMSG;
-        buffer_putf(b, "answer " TEXT_F " (source " TEXT_F ", " TEXT_F "/%d offset %lld), submitted ",
+        Buffer head = buffer_in(b->arena);
+        buffer_putf(&head, "answer " TEXT_F " (source " TEXT_F ", " TEXT_F "/%d offset %lld), submitted ",
                     TEXT_ARG(row->id), TEXT_ARG(row->source), TEXT_ARG(row->place.topic), row->place.partition,
                     (long long)row->place.offset);
-        time_put(b, row->submitted_at);
+        time_put(&head, row->submitted_at);
         if (row->submitted_note != SUBMITTED_GIVEN)
-                buffer_putf(b, " (%s)", submitted_note_text((SubmittedNote)row->submitted_note));
+                buffer_putf(&head, " (%s)", submitted_note_text((SubmittedNote)row->submitted_note));
+        buffer_put_wrapped(b, buffer_text(&head), 0, 4);
         buffer_put_literal(b, "\n  fields\n");
         for (JsonWalk walk = json_walk(fields); json_next(&walk);) {
                 buffer_put_literal(b, "    ");
                 pad_put(b, walk.key, 20);
-                value_put(b, walk.value);
+                Buffer value = buffer_in(b->arena);
+                value_put(&value, walk.value);
+                buffer_put_wrapped(b, buffer_text(&value), VALUE_COLUMN, VALUE_COLUMN);
                 buffer_put_char(b, '\n');
         }
         buffer_put_literal(b, "  rules\n");

@@ -5,7 +5,11 @@
 #include "turn/turn.h"
 #include "words.h"
 
-enum { ARGS_MAX = 64 };
+enum {
+        ARGS_MAX = 64,
+        VALUE_COLUMN = 25,  /* of fields, below each other */
+        CLAUSE_COLUMN = 34, /* of what rules and routes say */
+};
 
 typedef struct Request Request;
 

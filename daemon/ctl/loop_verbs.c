@@ -57,16 +57,18 @@ static void explained_put(Buffer *b, const JsonValue *root)
                 double number;
                 buffer_put_literal(b, "    ");
                 pad_put(b, json_text(json_get(walk.value, TEXT("name"))), 20);
+                Buffer words = buffer_in(b->arena);
                 if (why.data)
-                        buffer_putf(b, "(" TEXT_F ")", TEXT_ARG(why));
+                        buffer_putf(&words, "(" TEXT_F ")", TEXT_ARG(why));
                 else if (text.data)
-                        buffer_put(b, text);
+                        buffer_put(&words, text);
                 else if (json_number(value, &number))
-                        buffer_putf(b, "%.15g", number);
+                        buffer_putf(&words, "%.15g", number);
                 else if (json_type(value) == JSON_BOOL)
-                        buffer_put(b, json_is_true(value) ? TEXT("yes") : TEXT("no"));
+                        buffer_put(&words, json_is_true(value) ? TEXT("yes") : TEXT("no"));
                 for (JsonWalk items = json_walk(value); json_type(value) == JSON_ARRAY && json_next(&items);)
-                        buffer_putf(b, TEXT_F "%s", TEXT_ARG(json_text(items.value)), items.left > 0 ? ", " : "");
+                        buffer_putf(&words, TEXT_F "%s", TEXT_ARG(json_text(items.value)), items.left > 0 ? ", " : "");
+                buffer_put_wrapped(b, buffer_text(&words), VALUE_COLUMN, VALUE_COLUMN);
                 buffer_put_char(b, '\n');
         }
         buffer_put_literal(b, "rules\n");
@@ -74,7 +76,7 @@ static void explained_put(Buffer *b, const JsonValue *root)
                 buffer_put(b, json_is_true(json_get(walk.value, TEXT("decided"))) ? TEXT("  > ") : TEXT("    "));
                 pad_put(b, json_text(json_get(walk.value, TEXT("rule"))), 20);
                 pad_put(b, json_text(json_get(walk.value, TEXT("result"))), 8);
-                buffer_put(b, json_text(json_get(walk.value, TEXT("clause"))));
+                buffer_put_wrapped(b, json_text(json_get(walk.value, TEXT("clause"))), CLAUSE_COLUMN, CLAUSE_COLUMN);
                 buffer_put_char(b, '\n');
         }
         buffer_putf(b, "verdict   " TEXT_F, TEXT_ARG(json_text(json_get(root, TEXT("verdict")))));

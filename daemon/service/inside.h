@@ -1,6 +1,7 @@
 /* inside.h - what the files of the service share among themselves. */
 #pragma once
 
+#include "base/notice.h"
 #include "ctl/control.h"
 #include "notify/notifier.h"
 #include "service/service.h"
@@ -41,6 +42,7 @@ struct ChannelHealth {
         ChannelHealth *next;
         char *name;
         int64_t failures; /* in a row; 0: it works */
+        SendClass class;  /* of the last of them */
         WallTime failing_since;
         char detail[SEND_DETAIL_BYTES];
 };
@@ -127,6 +129,7 @@ void service_lookups_forget(Service *s);
 /* outage.c */
 void service_on_health(void *userdata, KafkaHealth health, Text words);
 bool service_kafka_is_ready(const Service *s);
+NoticeId service_kafka_notice(KafkaHealth health); /* NOTICE_MAX: not worth a word */
 /* sends.c */
 void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);
@@ -136,6 +139,8 @@ void service_lanes_break(Service *s, const Text *channels, size_t count);
 void service_letters_tick(Service *s);
 void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);
+/* story.c */
+void service_story(Service *s, JsonWriter *w, Buffer *text);
 /* status.c */
 extern const WebOps SERVICE_WEB_OPS;
 void service_counts_ask(Service *s);

@@ -18,6 +18,12 @@ static const NoticeId NOTICES_OF[KAFKA_HEALTH_MAX] = {
 };
 _Static_assert(COUNT_OF(NOTICES_OF) == KAFKA_UNREADABLE + 1, "a state of Kafka has no notice");
 
+NoticeId service_kafka_notice(KafkaHealth health)
+{
+        must(health < KAFKA_HEALTH_MAX);
+        return NOTICES_OF[health];
+}
+
 static void outage_end(KafkaOutage *outage)
 {
         if (!outage->was_well && outage->told == 0)

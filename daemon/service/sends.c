@@ -117,6 +117,7 @@ static void health_note(Service *s, const Parcel *parcel, const SendResult *resu
                 return;
         if (h->failures++ == 0)
                 h->failing_since = clock_wall();
+        h->class = result->class;
         memcpy(h->detail, result->detail, sizeof(h->detail));
 }
 

@@ -202,12 +202,18 @@ void service_notify(Service *s, const char *state)
 {
         Lag lag = { 0 };
         intake_partitions(s->intake, lag_add, &lag);
-        (void)sd_notifyf(0,
-                         "%s\nSTATUS=Kafka %s, %zu partitions, %lld answers behind; %lld cases open, %lld overdue; %zu "
-                         "messages on their way%s%s",
-                         state, kafka_health_text(kafka_health(s)), lag.partitions, (long long)lag.messages,
-                         (long long)s->counts.cases[CASE_OPEN], (long long)s->counts.overdue, outbox_count(s->outbox),
-                         s->store_words[0] ? "; STORE: " : "", s->store_words);
+        CLEANUP(arena_freep) Arena *arena = arena_new(1024);
+        Buffer b = buffer_in(arena);
+        buffer_putf(&b, "%s\nSTATUS=Kafka %s, ", state, kafka_health_text(kafka_health(s)));
+        buffer_put_count(&b, (int64_t)lag.partitions, "partition");
+        buffer_put_literal(&b, ", ");
+        buffer_put_count(&b, lag.messages, "answer");
+        buffer_put_literal(&b, " behind; ");
+        buffer_put_count(&b, s->counts.cases[CASE_OPEN], "case");
+        buffer_putf(&b, " open, %lld overdue; ", (long long)s->counts.overdue);
+        buffer_put_count(&b, (int64_t)outbox_count(s->outbox), "message");
+        buffer_putf(&b, " on the way%s%s", s->store_words[0] ? "; STORE: " : "", s->store_words);
+        (void)sd_notify(0, buffer_text(&b).data);
 }
 
 /* ---- closedloopctl status --------------------------------------------------------------------------------------- */
@@ -227,12 +233,13 @@ static void kafka_status(Service *s, JsonWriter *w, Buffer *text)
         json_close(w, ']');
         json_field_integer(w, "lag", lag.messages);
         json_close(w, '}');
-        buffer_putf(text, "kafka        %s", kafka_health_text(health));
-        if (health != KAFKA_OK)
-                buffer_putf(text, ": " TEXT_F, TEXT_ARG(words));
-        buffer_putf(text, "; %zu partitions, %lld answers behind", lag.partitions, (long long)lag.messages);
+        buffer_putf(text, "kafka        %s; ", kafka_health_text(health));
+        buffer_put_count(text, (int64_t)lag.partitions, "partition");
+        buffer_put_literal(text, ", ");
+        buffer_put_count(text, lag.messages, "answer");
+        buffer_put_literal(text, " behind");
         if (lag.unknown > 0)
-                buffer_putf(text, " (%zu not known yet)", lag.unknown);
+                buffer_putf(text, " (of %zu not known yet)", lag.unknown);
         buffer_put_literal(text, "\n");
 }
 
@@ -249,9 +256,11 @@ static void cases_status(Service *s, JsonWriter *w, Buffer *text)
         buffer_putf(text, "cases        %lld open, %lld of them past their window; %lld contacted; %lld closed\n",
                     (long long)c->cases[CASE_OPEN], (long long)c->overdue, (long long)c->cases[CASE_CONTACTED],
                     (long long)c->cases[CASE_CLOSED]);
-        if (c->dead_letters > 0)
-                buffer_putf(text, "set aside    %lld records that could not be read: closedloopctl dead-letters\n",
-                            (long long)c->dead_letters);
+        if (c->dead_letters > 0) {
+                buffer_put_literal(text, "set aside    ");
+                buffer_put_count(text, c->dead_letters, "record");
+                buffer_put_literal(text, " that could not be read: closedloopctl dead-letters\n");
+        }
 }
 
 static void lane_status(void *userdata, const OutboxView *view)
@@ -283,7 +292,7 @@ static void outbox_status(Service *s, JsonWriter *w, Buffer *text)
         buffer_put_literal(text, "\n");
 }
 
-static void channels_status(Service *s, JsonWriter *w, Buffer *text)
+static void channels_status(Service *s, JsonWriter *w)
 {
         json_key(w, "channels");
         json_open(w, '[');
@@ -295,8 +304,6 @@ static void channels_status(Service *s, JsonWriter *w, Buffer *text)
                         json_field_integer(w, "failures", h->failures);
                         json_field_time(w, "since", h->failing_since);
                         json_field_text(w, "words", text_from(h->detail));
-                        buffer_putf(text, "channel      \"%s\" FAILS, %lld times in a row: %s\n", h->name,
-                                    (long long)h->failures, h->detail);
                 }
                 json_close(w, '}');
         }
@@ -312,22 +319,23 @@ static void times_status(Service *s, JsonWriter *w, Buffer *text)
         json_field_integer(w, "answers_read", s->figures_answers);
         json_field_time(w, "configuration_loaded_at", s->reloaded_at);
         json_field_bool(w, "last_reload_successful", !s->reload_failed);
-        buffer_putf(text, "closedloopd  %s, up %lld:%02lld:%02lld, %lld answers read\n", CLOSEDLOOP_VERSION,
-                    (long long)(up / 3600), (long long)(up / 60 % 60), (long long)(up % 60),
-                    (long long)s->figures_answers);
+        buffer_putf(text, "closedloopd  %s, up %lld:%02lld:%02lld, ", CLOSEDLOOP_VERSION, (long long)(up / 3600),
+                    (long long)(up / 60 % 60), (long long)(up % 60));
+        buffer_put_count(text, s->figures_answers, "answer");
+        buffer_put_literal(text, " read\n");
         buffer_putf(text, "config       loaded " TEXT_F "%s\n", TEXT_ARG(wall_format(s->reloaded_at, buffer)),
-                    s->reload_failed ? "; the last reload was REFUSED, see the journal" : "");
+                    s->reload_failed ? "; the last reload was refused" : "");
 }
 
 void service_status(Service *s, JsonWriter *w, Buffer *text)
 {
+        service_story(s, w, text);
         times_status(s, w, text);
         kafka_status(s, w, text);
         json_key(w, "store");
         json_put_text(w, s->store_words[0] ? text_from(s->store_words) : TEXT("ok"));
-        if (s->store_words[0])
-                buffer_putf(text, "store        TROUBLE: %s\n", s->store_words);
+        buffer_putf(text, "store        %s\n", s->store_words[0] ? "see above" : "ok");
         cases_status(s, w, text);
         outbox_status(s, w, text);
-        channels_status(s, w, text);
+        channels_status(s, w);
 }

@@ -42,5 +42,13 @@ static inline void buffer_put_char(Buffer *b, char c)
 void buffer_putf(Buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buffer_put_integer(Buffer *b, int64_t value);
 
+/* Words for a reader: lines of at most TEXT_COLUMNS characters, each after the first after so many spaces; column is how
+ * much of the first is used. A line end in the words begins such a line too. A word that is too long stays whole. */
+enum { TEXT_COLUMNS = 80 };
+void buffer_put_wrapped(Buffer *b, Text words, size_t column, size_t indent);
+
+/* "1 case", "2 cases". */
+void buffer_put_count(Buffer *b, int64_t count, const char *noun);
+
 /* The text so far, followed by a NUL that does not count. Valid until the next put. */
 Text buffer_text(Buffer *b);

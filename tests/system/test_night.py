@@ -386,3 +386,84 @@ def test_another_process_of_the_same_user_is_kept_out(env: Env):
                           capture_output=True, check=False)
     assert peek.returncode != 0 and not peek.stdout, peek
     assert daemon.stop() == 0
+
+
+# --- what status says
+
+def story(daemon: Daemon) -> list[str]:
+    said = subprocess.run([str(CTL), "-s", daemon.socket, "status"], capture_output=True, text=True, check=True).stdout
+    assert is_narrow(said), said
+    return said.splitlines()
+
+
+def is_narrow(said: str) -> bool:
+    """80 columns, but for a word that is longer."""
+    return all(len(line) <= 80 or " " not in line.strip() for line in said.splitlines())
+
+
+def unwell(daemon: Daemon, what: str, fault: str, advice: str) -> str:
+    """Waits for the fault in the first line; returns all of it, in one line."""
+    eventually(lambda: story(daemon)[0].startswith(f"NOT WELL: {what}"), f"status begins with {what}")
+    text = " ".join(" ".join(story(daemon)).split())
+    assert f"At fault: {fault}" in text and f"what to do {advice}" in text, text
+    trouble = daemon.ctl("status")["troubles"][0]
+    assert trouble["what"] == what and trouble["fault"] == fault and trouble["message_id"] in message_ids().values(), trouble
+    assert not daemon.ctl("status")["well"]
+    return text
+
+
+def test_status_says_first_that_all_is_well_and_counts_like_a_person(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    kafka.produce(topic, unhappy(1))
+    eventually(lambda: "1 answer read" in "\n".join(story(daemon)) and "1 open" in "\n".join(story(daemon)), "the answer")
+    eventually(lambda: "1 partition, 0 answers behind" in "\n".join(story(daemon)), "the partition")
+    assert story(daemon)[0].startswith("All is well"), story(daemon)
+    assert daemon.ctl("status")["well"] and daemon.ctl("status")["troubles"] == []
+    for verb in (["why", "1"], ["map", "test", "survey", "-"]):
+        said = subprocess.run([str(CTL), "-s", daemon.socket, *verb], capture_output=True, text=True, check=False,
+                              input=json.dumps(unhappy(1, reason="word " * 60)[0])).stdout
+        assert said and is_narrow(said), said
+
+
+def test_status_names_a_receiver_that_fails_for_a_while_for_good_or_is_gone(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    for status, what, fault, advice in (
+            (503, "a message could not be delivered", "the receiver, or the network", "If it goes on"),
+            (400, "a message was refused for good", "the channel, or an address", "The line says"),
+            (410, "a receiver is gone", "the receiver: it was taken away", "Make a new webhook")):
+        receivers.http("/hook/ana", {"status": status})
+        kafka.produce(topic, [answer | {"response_id": f"s{status}"} for answer in unhappy(1)])
+        text = unwell(daemon, what, fault, advice)
+        assert 'channel "hook-ana"' in text and f"it says HTTP {status}" in text, text
+        daemon.ctl("reload")
+    assert daemon.stop() == 0
+
+
+def test_status_says_what_is_wrong_with_kafka_and_that_a_reload_was_refused(env: Env):
+    closed = env.config("127.0.0.1:1", "answers")
+    daemon = env.daemon(closed).start(is_ready=False)
+    eventually(lambda: daemon.get("/healthz")[0] == 200, "it runs")
+    unwell(daemon, "Kafka cannot be reached", "Kafka, or the network", "Ask those who run Kafka")
+    (env.folder / "etc" / "people.csv").write_text("nonsense\n")
+    daemon.send(signal.SIGHUP)
+    eventually(lambda: any(line.startswith("ALSO:") for line in story(daemon)), "the second fault")
+    text = " ".join(" ".join(story(daemon)).split())
+    assert "ALSO: the new configuration was refused, the old one goes on. At fault: the configuration" in text, text
+    assert len(daemon.ctl("status")["troubles"]) == 2
+    assert daemon.stop() == 0
+
+
+def test_status_says_that_a_name_is_not_known_and_that_a_topic_is_missing(env: Env):
+    daemon = env.daemon(env.config("broker.invalid:9092", "answers")).start(is_ready=False)
+    eventually(lambda: daemon.get("/healthz")[0] == 200, "it runs")
+    unwell(daemon, "the name of a Kafka broker is not known", "DNS, or kafka.brokers", "getent hosts NAME")
+    assert daemon.stop() == 0
+    kafka = env.kafka()
+    daemon = env.daemon(env.config(kafka, f"{env.name.replace(':', '.')}-missing")).start(is_ready=False)
+    eventually(lambda: daemon.get("/healthz")[0] == 200, "it runs")
+    unwell(daemon, "a Kafka topic does not exist", "Kafka's topics, or sources.d", "Compare the topic of sources.d")
+    assert daemon.stop() == 0

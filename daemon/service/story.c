@@ -1,0 +1,166 @@
+/* story.c - the first lines of `closedloopctl status`: is all well; if not, what is wrong, whose fault it is and what
+ * to do. The words are those of the table of messages, so that status, journal and documentation say the same. */
+#include "base/clock.h"
+#include "inside.h"
+
+enum {
+        TROUBLES_MAX = 16,
+        LABEL_COLUMNS = 13,
+};
+
+typedef struct Trouble {
+        NoticeId notice;
+        const char *fault; /* whose: where to look first */
+        const char *name;  /* of a channel; NULL: none */
+        Text words;        /* of the system that fails */
+        WallTime since;
+} Trouble;
+
+typedef struct Troubles {
+        Trouble list[TROUBLES_MAX];
+        size_t count; /* those beyond the list too */
+} Troubles;
+
+static void trouble_add(Troubles *troubles, Trouble trouble)
+{
+        if (troubles->count < TROUBLES_MAX)
+                troubles->list[troubles->count] = trouble;
+        troubles->count++;
+}
+
+static const char *kafka_fault(KafkaHealth health)
+{
+        static const char *const faults[KAFKA_HEALTH_MAX] = {
+                [KAFKA_UNREACHABLE] = "Kafka, or the network",
+                [KAFKA_DNS] = "DNS, or kafka.brokers",
+                [KAFKA_TLS] = "certificates, or kafka.properties",
+                [KAFKA_AUTH] = "kafka.properties, or Kafka's users",
+                [KAFKA_ACL] = "Kafka's permissions",
+                [KAFKA_NO_TOPIC] = "Kafka's topics, or sources.d",
+                [KAFKA_OFFSET_GONE] = "Kafka",
+                [KAFKA_UNREADABLE] = "Kafka",
+        };
+        return faults[health] ? faults[health] : "Kafka";
+}
+
+static void kafka_look(const Service *s, Troubles *troubles)
+{
+        Text words = TEXT_NONE;
+        KafkaHealth health = intake_health(s->intake, &words);
+        NoticeId notice = service_kafka_notice(health);
+        if (health == KAFKA_OK || notice == NOTICE_MAX)
+                return;
+        WallTime since = WALL_NONE;
+        if (s->outage.is_out)
+                since = (WallTime){ clock_wall().us - mono_since(clock_mono(), s->outage.since).us };
+        trouble_add(troubles, (Trouble){ notice, kafka_fault(health), NULL, words, since });
+}
+
+static void channel_look(const ChannelHealth *h, Troubles *troubles)
+{
+        if (h->failures == 0)
+                return;
+        Trouble t = { NOTICE_DELIVERY_FAILED, "the receiver, or the network", h->name, text_from(h->detail),
+                      h->failing_since };
+        if (h->class == SEND_GONE) {
+                t.notice = NOTICE_CHANNEL_GONE;
+                t.fault = "the receiver: it was taken away";
+        } else if (h->class == SEND_PERMANENT) {
+                t.notice = NOTICE_DELIVERY_REFUSED;
+                t.fault = "the channel, or an address";
+        }
+        trouble_add(troubles, t);
+}
+
+/* The worst first: without the store nothing goes on, without Kafka nothing comes in. */
+static void troubles_find(const Service *s, Troubles *troubles)
+{
+        if (s->store_words[0])
+                trouble_add(troubles, (Trouble){ s->is_low ? NOTICE_STORE_LOW : NOTICE_STORE_WAITING,
+                                                 "this machine's disk", NULL, text_from(s->store_words), WALL_NONE });
+        kafka_look(s, troubles);
+        for (const ChannelHealth *h = s->channels; h; h = h->next)
+                channel_look(h, troubles);
+        if (s->letters_error < 0)
+                trouble_add(troubles, (Trouble){ NOTICE_DEAD_LETTERS_WAIT, "Kafka's dead-letter topic", NULL, TEXT_NONE,
+                                                 WALL_NONE });
+        if (s->reload_failed)
+                trouble_add(troubles,
+                            (Trouble){ NOTICE_RELOAD_REFUSED, "the configuration", NULL, TEXT_NONE, WALL_NONE });
+}
+
+static void label_put(Buffer *b, const char *label, Text words)
+{
+        buffer_putf(b, "  %-11s", label);
+        buffer_put_wrapped(b, words, LABEL_COLUMNS, LABEL_COLUMNS);
+        buffer_put_char(b, '\n');
+}
+
+static void trouble_put(Buffer *b, const Trouble *t, bool is_first)
+{
+        const NoticeRow *row = notice_row(t->notice);
+        char time[ISO8601_BYTES];
+        Buffer line = buffer_in(b->arena);
+        buffer_putf(&line, "%s: %s", is_first ? "NOT WELL" : "ALSO", row->subject);
+        if (t->name)
+                buffer_putf(&line, ", channel \"%s\"", t->name);
+        buffer_putf(&line, ". At fault: %s", t->fault);
+        buffer_put_wrapped(b, buffer_text(&line), 0, 2);
+        buffer_put_char(b, '\n');
+        if (t->words.len > 0)
+                label_put(b, "it says", t->words);
+        if (wall_is_set(t->since))
+                label_put(b, "since", wall_format(t->since, time));
+        label_put(b, "why", text_from(row->cause));
+        label_put(b, "what to do", text_from(row->cure));
+}
+
+static void trouble_write(JsonWriter *w, const Trouble *t)
+{
+        const NoticeRow *row = notice_row(t->notice);
+        json_open(w, '{');
+        json_field_text(w, "what", text_from(row->subject));
+        json_field_text(w, "fault", text_from(t->fault));
+        if (t->name)
+                json_field_text(w, "channel", text_from(t->name));
+        json_field_text(w, "words", t->words);
+        if (wall_is_set(t->since))
+                json_field_time(w, "since", t->since);
+        json_field_text(w, "advice", text_from(row->cure));
+        json_field_text(w, "message_id", text_from(row->message_id));
+        json_close(w, '}');
+}
+
+static void well_put(const Service *s, Buffer *text)
+{
+        Text ignored;
+        if (intake_health(s->intake, &ignored) == KAFKA_CONNECTING)
+                buffer_put_literal(text, "Starting: no broker of Kafka has answered yet.\n\n");
+        else
+                buffer_put_literal(text,
+                                   "All is well: answers are read, the store is written to, messages go out.\n\n");
+}
+
+void service_story(Service *s, JsonWriter *w, Buffer *text)
+{
+        Troubles troubles = { 0 };
+        troubles_find(s, &troubles);
+        size_t shown = MIN_OF(troubles.count, (size_t)TROUBLES_MAX);
+        json_field_bool(w, "well", troubles.count == 0);
+        json_key(w, "troubles");
+        json_open(w, '[');
+        for (size_t i = 0; i < shown; i++) {
+                trouble_write(w, &troubles.list[i]);
+                trouble_put(text, &troubles.list[i], i == 0);
+        }
+        json_close(w, ']');
+        if (troubles.count == 0) {
+                well_put(s, text);
+                return;
+        }
+        if (troubles.count > shown) {
+                buffer_put_count(text, (int64_t)(troubles.count - shown), "more channel");
+                buffer_putf(text, " %s\n", troubles.count - shown == 1 ? "fails" : "fail");
+        }
+        buffer_put_char(text, '\n');
+}
