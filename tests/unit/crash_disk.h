@@ -59,9 +59,13 @@ static uint64_t crash_random(uint64_t below)
 
 static void image_resize(CrashImage *image, int64_t bytes)
 {
-        image->data = realloc(image->data, (size_t)bytes + 1);
-        if (bytes > image->bytes)
-                memset(image->data + image->bytes, 0, (size_t)(bytes - image->bytes));
+        uint8_t *data = calloc(1, (size_t)bytes + 1);
+        if (!data)
+                abort();
+        if (image->data)
+                memcpy(data, image->data, (size_t)(bytes < image->bytes ? bytes : image->bytes));
+        free(image->data);
+        image->data = data;
         image->bytes = bytes;
 }
 
