@@ -77,6 +77,15 @@ static void hex_put(JsonWriter *w, Text bytes, Arena *arena)
         json_field_text(w, "input", (Text){ hex, bytes.len * 2 });
 }
 
+/* The daemon works in another folder. */
+static Text path_whole(const char *path, Arena *arena)
+{
+        char here[4096];
+        if (path[0] == '/' || path[0] == '-' || !getcwd(here, sizeof(here)))
+                return text_from(path);
+        return arena_textf(arena, "%s/%s", here, path);
+}
+
 /* `map test SOURCE [FILE]` names a file on this side of the socket. */
 static int request_make(int argc, char **argv, int first, Arena *arena, Text *ret)
 {
@@ -96,8 +105,9 @@ static int request_make(int argc, char **argv, int first, Arena *arena, Text *re
         }
         json_key(&w, "args");
         json_open(&w, '[');
+        bool is_backup = strcmp(argv[first], "backup") == 0;
         for (int i = first; i < argc; i++)
-                json_put_text(&w, text_from(argv[i]));
+                json_put_text(&w, is_backup && i > first ? path_whole(argv[i], arena) : text_from(argv[i]));
         json_close(&w, ']');
         json_close(&w, '}');
         buffer_put_char(&b, '\n');

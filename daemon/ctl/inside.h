@@ -67,6 +67,7 @@ void delivery_put(Buffer *b, JsonWriter *w, const DeliveryRow *row);
 /* the verbs */
 void verb_status(Request *q);
 void verb_reload(Request *q);
+void verb_backup(Request *q);
 void verb_map_test(Request *q);
 void verb_notify_test(Request *q);
 void verb_attempt(Request *q);

@@ -1,4 +1,5 @@
 /* loop_verbs.c - the verbs that the loop answers: status, reload, tests of a mapping and of a channel. */
+#include <errno.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
@@ -34,6 +35,36 @@ void verb_reload(Request *q)
 {
         q->is_waiting = true;
         service_reload(q->service, reload_answer, q);
+}
+
+static int backup_exit(int error)
+{
+        if (error == -EEXIST || error == -EACCES || error == -EROFS || error == -ENOENT)
+                return EX_CANTCREAT;
+        return error == -EUCLEAN ? EX_DATAERR : EX_IOERR;
+}
+
+static void backup_answer(void *userdata, int error, Text words)
+{
+        Request *q = userdata;
+        q->exit = error == 0 ? 0 : backup_exit(error);
+        json_open(&q->json, '{');
+        json_field_bool(&q->json, "made", error == 0);
+        json_field_text(&q->json, "words", words);
+        json_close(&q->json, '}');
+        buffer_putf(&q->text, error == 0 ? "made and checked: " TEXT_F "\n" : "no backup was made: " TEXT_F "\n",
+                    TEXT_ARG(words));
+        request_end(q);
+}
+
+void verb_backup(Request *q)
+{
+        const char *reason;
+        q->is_waiting = true;
+        if (!service_backup(q->service, q->operands[0], backup_answer, q, &reason)) {
+                request_fail(q, EX_TEMPFAIL, "no backup was made: %s", reason);
+                request_end(q);
+        }
 }
 
 static void unreadable_put(Buffer *b, const Source *source, Text reason)

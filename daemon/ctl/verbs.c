@@ -18,6 +18,7 @@ const Verb VERBS[VERB_ID_MAX] = {
         [VERB_DEAD_LETTERS] = { "dead-letters", 1, 0, 0, "limit=", NULL, ask_dead_letters },
         [VERB_MAP_TEST] = { "map test", 2, 1, 2, "", verb_map_test, NULL },
         [VERB_NOTIFY_TEST] = { "notify test", 2, 2, 2, "", verb_notify_test, NULL },
+        [VERB_BACKUP] = { "backup", 1, 1, 1, "", verb_backup, NULL },
         [VERB_RELOAD] = { "reload", 1, 0, 0, "", verb_reload, NULL },
 };
 

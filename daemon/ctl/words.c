@@ -30,6 +30,7 @@ const VerbWords VERB_WORDS[VERB_ID_MAX] = {
         [VERB_MAP_TEST] = { "map test SOURCE FILE",
                             "what would be read from this message, field by field, and the verdict" },
         [VERB_NOTIFY_TEST] = { "notify test CHANNEL PERSON", "send a message marked [TEST] now" },
+        [VERB_BACKUP] = { "backup FILE", "copy the store while it is in use, and check the copy" },
         [VERB_RELOAD] = { "reload", "check the configuration and use it, or refuse it and say why" },
 };
 

@@ -20,6 +20,7 @@ typedef enum VerbId {
         VERB_MAP_TEST,
         VERB_NOTIFY_TEST,
         VERB_RELOAD,
+        VERB_BACKUP,
         VERB_ID_MAX,
 } VerbId;
 

@@ -58,6 +58,13 @@ typedef struct KafkaOutage {
         unsigned told;  /* a bit for each state that was logged in this outage */
 } KafkaOutage;
 
+typedef struct Backup Backup; /* under way */
+typedef struct LastBackup {
+        WallTime at; /* unset: there is none */
+        int64_t bytes;
+        char file[512];
+} LastBackup;
+
 struct Service {
         const char *config_path;
         sd_event *event;
@@ -103,6 +110,9 @@ struct Service {
         MonoTime last_answer_at;
         bool counts_under_way;
 
+        Backup *backup;
+        LastBackup last_backup;
+
         sd_event_source *tick, *wake, *thread_io, *term, *interrupt, *hup, *retry, *results;
         uint64_t watchdog_us;
         WallTime started_at, reloaded_at;
@@ -141,6 +151,12 @@ void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);
 /* story.c */
 void service_story(Service *s, JsonWriter *w, Buffer *text);
+/* backup.c */
+void service_backup_load(Service *s, Store *store);
+void service_backup_cancel(Service *s);
+void service_backup_forget(Service *s);
+double service_backup_age(const Service *s, WallTime now); /* seconds; infinite: there is none */
+void service_backup_status(const Service *s, JsonWriter *w, Buffer *text);
 /* status.c */
 extern const WebOps SERVICE_WEB_OPS;
 void service_counts_ask(Service *s);

@@ -217,7 +217,7 @@ static void tick_turn(Service *s)
 
 static bool is_settled(const Service *s)
 {
-        return turn_thread_is_idle(s->thread) && notifier_in_flight(s->notifier) == 0 && batch_is_empty(s->gather);
+        return !s->backup && turn_thread_is_idle(s->thread) && notifier_in_flight(s->notifier) == 0 && batch_is_empty(s->gather);
 }
 
 static void stop_check(Service *s)
@@ -263,6 +263,7 @@ static int on_stop(sd_event_source *source UNUSED, const struct signalfd_siginfo
                 return 0;
         s->is_stopping = true;
         outbox_stop(s->outbox);
+        service_backup_cancel(s);
         s->stop_at = mono_add(clock_mono(), STOP_PATIENCE);
         notice_log_plain(NOTICE_STOPPING, ABOUT_NOTHING);
         service_notify(s, "STOPPING=1");
@@ -354,6 +355,8 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
         if (r >= 0)
                 r = service_partitions_load(s, turn_store(turn));
         if (r >= 0)
+                service_backup_load(s, turn_store(turn));
+        if (r >= 0)
                 r = thread_add(s, turn);
         if (r >= 0)
                 r = edges_add(s, arena, reterr_message);
@@ -397,6 +400,7 @@ Service *service_free(Service *s)
                 notice_flush(true);
                 _exit(s->exit_code);
         }
+        service_backup_forget(s);
         s->control = control_free(s->control);
         s->web = web_free(s->web);
         s->intake = intake_free(s->intake);

@@ -131,6 +131,7 @@ static void gauges_set(Service *s)
         metrics_forget(s->metrics, METRIC_CONSUMER_LAG);
         intake_partitions(s->intake, lag_set, s);
         metrics_set(s->metrics, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, s->reload_failed ? 0 : 1);
+        metrics_set(s->metrics, METRIC_BACKUP_AGE, TEXT_NONE, TEXT_NONE, service_backup_age(s, now));
         metrics_set(s->metrics, METRIC_BUILD_INFO, TEXT(CLOSEDLOOP_VERSION), TEXT_NONE, 1);
         metrics_set(s->metrics, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, kafka_health(s) == KAFKA_OK);
         for (int health = 0; health < KAFKA_HEALTH_MAX; health++)
@@ -335,6 +336,7 @@ void service_status(Service *s, JsonWriter *w, Buffer *text)
         json_key(w, "store");
         json_put_text(w, s->store_words[0] ? text_from(s->store_words) : TEXT("ok"));
         buffer_putf(text, "store        %s\n", s->store_words[0] ? "see above" : "ok");
+        service_backup_status(s, w, text);
         cases_status(s, w, text);
         outbox_status(s, w, text);
         channels_status(s, w);

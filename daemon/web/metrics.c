@@ -78,6 +78,8 @@ static const MetricRow TABLE[METRIC_MAX] = {
         [METRIC_KAFKA_UP] = { "kafka_up", METRIC_GAUGE, NULL, NULL, NULL, "1 if the Kafka client is well, else 0." },
         [METRIC_KAFKA_HEALTH] = { "kafka_health", METRIC_GAUGE, "state", NULL, NULL,
                                   "1 for the state of Kafka that closedloopctl status names, 0 for the others." },
+        [METRIC_BACKUP_AGE] = { "backup_age_seconds", METRIC_GAUGE, NULL, NULL, NULL,
+                                "Since the last good backup of the store; +Inf if there was none." },
         [METRIC_STORE_UP] = { "store_up", METRIC_GAUGE, NULL, NULL, NULL, "1 if the store can be written to, else 0." },
 };
 

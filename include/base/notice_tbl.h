@@ -107,6 +107,16 @@
           "the store can be written to again", \
           "What stopped it is over, and everything that had waited goes on.", \
           "Nothing.") \
+        X(BACKUP_MADE, NOTICE, "7522a31c1a7a4086896400826ebc5a8a", \
+          "a backup of the store was made", \
+          "Somebody asked for it; the copy was read again as a whole and is good.", \
+          "Nothing. Keep it on another disk.") \
+        X(BACKUP_FAILED, ERR, "1ba4f619e4d240e6a02a158099ed5bec", \
+          "a backup of the store failed", \
+          "The file is there already, its folder may not be written to (the unit allows /var/lib/closedloop only), its " \
+          "disk is full, or the copy is damaged; the rest of the line says which. The store itself goes on.", \
+          "Do what the line suggests and ask again: closedloopctl backup FILE. A copy that is damaged means that the " \
+          "store is: look for disk errors with journalctl -k, and restore the last good backup.") \
         /* ---- Kafka */ \
         X(KAFKA_AGAIN, NOTICE, "a852057fcb5640269e72643a15b54f22", \
           "Kafka is well", \

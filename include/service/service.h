@@ -35,5 +35,9 @@ void service_reload(Service *service, ReloadDone done, void *userdata);
 typedef void (*TestDone)(void *userdata, bool is_accepted, Text sent, Text answer);
 bool service_test(Service *service, Text channel, Text person, TestDone done, void *userdata, const char **ret_reason);
 
+/* Copies the store to a new file, checks the copy and only then gives it its name. Words: the file, or what went wrong. */
+typedef void (*BackupDone)(void *userdata, int error, Text words);
+bool service_backup(Service *service, Text file, BackupDone done, void *userdata, const char **ret_reason);
+
 /* status as JSON members into an open object, and as lines for people. */
 void service_status(Service *service, JsonWriter *w, Buffer *text);

@@ -60,6 +60,16 @@ int store_last(Store *store, StoreLast *ret) MUST_CHECK;
 
 /* ---- backups ---------------------------------------------------------------------------------------------------- */
 
+/* A copy of the store as it is, in steps between turns. Nothing is at `file` before store_copy_publish(): until then it
+ * is FILE.part. -EEXIST: there is something. An error's words are in store_error(); free the copy before the store. */
+typedef struct StoreCopy StoreCopy;
+int store_copy_begin(Store *store, const char *file, StoreCopy **ret) MUST_CHECK;
+int store_copy_step(StoreCopy *copy, int *ret_percent) MUST_CHECK; /* 100: it is all there, synced and closed */
+const char *store_copy_part(const StoreCopy *copy);
+int store_copy_publish(StoreCopy *copy, const char *file, int64_t *ret_bytes) MUST_CHECK;
+StoreCopy *store_copy_free(StoreCopy *copy); /* what was not published goes */
+DEFINE_CLEANUP(StoreCopy, store_copy_free)
+
 /* Reads a whole backup: 0 if it is one, of a version that this program knows, and undamaged. *ret_message says what is
  * wrong with it. Needs no Store. */
 int store_verify(const char *file, Arena *arena, Text *ret_message) MUST_CHECK;

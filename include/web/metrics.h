@@ -28,6 +28,7 @@ typedef enum MetricId {
         METRIC_KAFKA_UP,          /* gauge: 1 when health is ok */
         METRIC_KAFKA_HEALTH,      /* {state} gauge: 1 for the one that holds */
         METRIC_STORE_UP,          /* gauge: 1 when it can be written to */
+        METRIC_BACKUP_AGE,        /* gauge, seconds; +Inf: there is none */
         METRIC_MAX,
 } MetricId;
 

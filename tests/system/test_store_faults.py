@@ -277,3 +277,108 @@ def test_a_store_that_is_not_as_it_should_be_is_refused_with_what_to_do(env: Env
     env.fault("Store: the file is somebody else's, open to others, of a newer version, or its folder is missing or read-only",
               within=60, over="do what the line says", logged="the service cannot start", log=said,
               noticed="the service does not start: exit code 77, 78 or 73, the log says why and what to do")
+
+
+# --- backup and restore
+
+def case_ids(store):
+    return dict(store.execute("SELECT source || '/' || customer, id FROM v_case").fetchall())
+
+
+def unhappy_answers(count, suffix):
+    made = later(answers(count, customers=count), suffix)
+    for number, answer in enumerate(made):
+        answer["answers"] = {"nps": 1, "reason": "Nobody called back"}
+        answer["customer"]["id"] = f"{suffix}-{number}"
+    return made
+
+
+def test_a_backup_that_is_taken_under_load_is_restored_and_the_same_answers_open_the_same_cases(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka, partitions=2)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    produced = kafka.produce(topic, unhappy_answers(1500, "before"))
+    eventually(lambda: daemon.ctl("status")["cases"]["open"] > 200, "there is something to copy")
+    assert daemon.metric("closedloop_backup_age_seconds") == float("inf")
+    backup = env.folder / "closedloop.backup"
+    code, said = timed_ctl(daemon, "backup", backup)
+    assert code == 0 and "made and checked" in said, said
+    assert backup.stat().st_mode & 0o777 == 0o600 and not Path(f"{backup}.part").exists()
+    assert backup.read_bytes()[18:20] == b"\x01\x01", "a file of its own, without a write-ahead log"
+    status = daemon.ctl("status")
+    assert status["backup"]["file"] == str(backup) and status["backup"]["bytes"] == backup.stat().st_size
+    assert 0 <= daemon.metric("closedloop_backup_age_seconds") < 120
+    with sqlite3.connect(f"file:{backup}?mode=ro", uri=True) as copy:
+        at_backup = case_ids(copy)
+        offsets, rows = (copy.execute(sql).fetchone()[0] for sql in (
+            "SELECT sum(next_offset) FROM v_offset", "SELECT count(*) FROM v_response"))
+        assert copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    copy.close()
+    assert rows == offsets == len(at_backup) > 200, "one moment of the store, offsets and cases together"
+    code, said = timed_ctl(daemon, "backup", backup)
+    assert code == 73 and "is there already" in said, "it would have written over a backup"
+    produced += kafka.produce(topic, unhappy_answers(300, "after"))
+    settled(daemon, produced, receivers)
+    done = subprocess.run([str(daemon.program), "-c", str(daemon.config), "--restore", str(backup)], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 75 and "stop closedloopd first" in done.stderr, done
+    daemon.kill()
+    lost = daemon.store_copy(env.folder / "lost.db")
+    before = case_ids(lost)
+    lost.close()
+    daemon.store.write_bytes(b"\xa5" * daemon.store.stat().st_size)
+    done = subprocess.run([str(daemon.program), "-c", str(daemon.config), "--restore", str(backup)], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0 and "the one before is kept" in done.stdout, done
+    assert len(list(env.folder.glob("closedloop.db.before-*"))) >= 1
+    daemon.start()
+    settled(daemon, produced, receivers)
+    eventually(lambda: daemon.ctl("status")["cases"]["open"] == 1800, "all are there again")
+    assert daemon.ctl("status")["backup"]["last_at"] is None, "the copy cannot know of itself"
+    count = check_books(env, daemon, produced, receivers)
+    restored = sqlite3.connect(env.folder / "copy.db")
+    assert case_ids(restored) == before and set(at_backup.items()) <= set(before.items()), "promise S1"
+    restored.close()
+    assert count.stored_cases == 1800
+    env.fault("Store: lost, and restored from a backup", within=60, over=120, logged="a backup of the store was made",
+              lost="acts since the backup", noticed="what came since the backup is read again from Kafka: the same cases, "
+              "the same ids, repeated messages under the same webhook-id")
+
+
+def test_a_backup_that_cannot_be_made_or_is_damaged_says_why_and_leaves_nothing_behind(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    produced = kafka.produce(topic, unhappy_answers(300, "one"))
+    settled(daemon, produced, receivers)
+    code, said = timed_ctl(daemon, "backup", env.folder / "nowhere" / "b")
+    assert code == 73 and "No such file" in said, said
+    good = env.folder / "good.backup"
+    assert timed_ctl(daemon, "backup", good)[0] == 0
+    assert daemon.stop() == 0
+    verify = [str(daemon.program), "--verify"]
+    assert subprocess.run([*verify, good], capture_output=True, check=False).returncode == 0
+    bad = env.folder / "bad.backup"
+    shutil.copyfile(good, bad)
+    damage(bad, "response_id")
+    done = subprocess.run([*verify, bad], capture_output=True, text=True, check=False)
+    assert done.returncode == 65 and "is damaged" in done.stderr, done
+    other = env.folder / "other.db"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE theirs (a)")
+    db.close()
+    sound = daemon.store.read_bytes()
+    for wrong, words in ((bad, "is damaged"), (other, "is no backup"), (env.folder / "none", "No such file")):
+        done = subprocess.run([str(daemon.program), "-c", str(daemon.config), "--restore", str(wrong)],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode in (65, 73) and words in done.stderr, done
+        assert daemon.store.read_bytes() == sound, "nothing was changed"
+    assert not list(env.folder.glob("*.restoring")) and not list(env.folder.glob("*.before-*"))
+    damage(daemon.store, "case_event")      # the store itself: found by the check of the copy
+    daemon.start()
+    code, said = timed_ctl(daemon, "backup", env.folder / "third.backup")
+    assert code in (65, 74) and "no backup was made" in said, said
+    assert not list(env.folder.glob("third.backup*"))
+    env.fault("Store: a backup finds that the store is damaged", within=10, over="closedloopd --restore BACKUP",
+              logged="a backup of the store failed", lost="what was done since the backup and is not in Kafka",
+              noticed="closedloopctl backup says what is damaged and makes no file")
