@@ -315,6 +315,8 @@ static void one_of_each(Metrics *m)
         metrics_add(m, METRIC_POSSIBLE_REPEATS, TEXT("slack"), TEXT_NONE, 1);
         metrics_set(m, METRIC_KAFKA_HEALTH, TEXT("ok"), TEXT_NONE, 1);
         metrics_set(m, METRIC_CHANNEL_UP, TEXT("slack"), TEXT_NONE, 1);
+        metrics_set(m, METRIC_STORE_UP, TEXT_NONE, TEXT_NONE, 1);
+        metrics_set(m, METRIC_BACKUP_AGE, TEXT_NONE, TEXT_NONE, 3600);
 }
 
 static void every_metric_of_the_contract_is_on_the_page(void **state)
@@ -341,6 +343,8 @@ static void every_metric_of_the_contract_is_on_the_page(void **state)
                 "closedloop_kafka_health|state=ok",
                 "closedloop_possible_repeats_total|channel=slack",
                 "closedloop_channel_up|channel=slack",
+                "closedloop_store_up",
+                "closedloop_backup_age_seconds",
         };
         one_of_each(bench->metrics);
         Page page = page_read(bench->arena, bench->metrics);
