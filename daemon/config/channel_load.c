@@ -45,6 +45,15 @@ static bool url_read(Loader *l, Setting *group, Channel *channel)
         return true;
 }
 
+static void proxy_read(Loader *l, const Setting *group, Channel *channel)
+{
+        const Setting *proxy = setting_child(group, "proxy");
+        channel->proxy = setting_text(group, "proxy");
+        const char *fault = channel->proxy.data ? url_fault(channel->proxy, "http|https", false, l->scratch) : NULL;
+        if (fault)
+                setting_error(l->report, proxy, "proxy %s", fault);
+}
+
 static void webhook_read(Loader *l, Setting *group, Channel *channel)
 {
         const Setting *secret = setting_get(group, "secret");
@@ -115,6 +124,7 @@ static void channel_read(Loader *l, Setting *group, Channel *channel)
                 .give_up = setting_span(group, "give_up"),
                 .ca_file = ca_file.data ? loader_path(l, ca_file) : TEXT_NONE,
         };
+        proxy_read(l, group, channel);
         channel->is_supported = channel->type != CHANNEL_TEAMS;
         if (channel->type == CHANNEL_WEBHOOK)
                 webhook_read(l, group, channel);

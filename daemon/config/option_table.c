@@ -100,6 +100,10 @@ const Option OPTIONS[] = {
           .sentence = "whether private and loopback addresses are allowed; those of a mail server always are" },
         { "channel.plain_http", OPTION_FLAG, .fallback = "false", .only = "type=webhook|slack|teams",
           .sentence = "whether http without encryption is allowed" },
+        { "channel.proxy", OPTION_TEXT, .only = "type=webhook|slack|teams",
+          .sentence =
+                  "the HTTP proxy on the way; it decides which addresses may be reached. Those of the environment are "
+                  "ignored" },
         { "channel.in_flight", OPTION_INTEGER, .min = 1, .max = 1000, .fallback = "8",
           .sentence = "how many messages may be on their way at once" },
         { "channel.timeout", OPTION_SPAN, .min = 1, .max = 300, .fallback = "\"15 seconds\"",

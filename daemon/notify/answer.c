@@ -168,6 +168,10 @@ static void fault_detail(const Answer *a, const Channel *channel, Arena *arena, 
         case FAULT_CONNECT:
                 connect_detail(reason, result);
                 break;
+        case FAULT_PROXY:
+                detail_set(result, "the proxy of channel \"" TEXT_F "\" answers HTTP " TEXT_F, TEXT_ARG(channel->name),
+                           TEXT_ARG(reason));
+                break;
         case FAULT_TLS:
                 detail_set(result, "TLS failed: " TEXT_F, TEXT_ARG(reason));
                 break;

@@ -18,7 +18,7 @@ struct Handle {
         CURL *easy;
         Transport *transport;
         void (*on_done)(Handle *handle, CURLcode code);
-        bool allows_private_network;
+        bool allows_private_network; /* also: all that we connect to is a proxy, whose address is the operator's */
         bool was_greeted; /* there is a connection; of a mail server: we are logged in */
         int tries;        /* connections over which it was sent */
         char refused_address[ADDRESS_BYTES];

@@ -328,7 +328,8 @@ void handle_set_up(Handle *handle)
         SET(e, CURLOPT_ERRORBUFFER, handle->error);
         SET(e, CURLOPT_NOSIGNAL, 1L);
         SET(e, CURLOPT_QUICK_EXIT, 1L);
-        SET(e, CURLOPT_PROXY, "");
+        SET(e, CURLOPT_NOPROXY, "");
+        SET(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         SET(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
         SET(e, CURLOPT_FOLLOWLOCATION, 0L);
         SET(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -353,7 +354,8 @@ void handle_aim(Handle *handle, const Request *request, Arena *arena)
         SET(handle->easy, CURLOPT_CONNECTTIMEOUT_MS, MIN_OF(timeout_ms, (long)CONNECT_MS_MAX));
         if (channel->ca_file.len > 0)
                 SET(handle->easy, CURLOPT_CAINFO, chars(arena, channel->ca_file));
-        handle->allows_private_network = request->allows_private_network;
+        SET(handle->easy, CURLOPT_PROXY, channel->proxy.len > 0 ? chars(arena, channel->proxy) : "");
+        handle->allows_private_network = request->allows_private_network || channel->proxy.len > 0;
         handle->was_greeted = false;
         handle->tries = 0;
         handle->refused_address[0] = handle->error[0] = '\0';
@@ -369,6 +371,13 @@ void handle_stop(Handle *handle)
         must(curl_multi_remove_handle(handle->transport->multi, handle->easy) == CURLM_OK);
 }
 
+/* What a proxy says to CONNECT; 0: nothing. */
+static long handle_proxy_status(const Handle *handle)
+{
+        long status = 0;
+        return curl_easy_getinfo(handle->easy, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK ? status : 0;
+}
+
 Fault handle_fault(const Handle *handle, CURLcode code)
 {
         switch ((int)code) {
@@ -378,6 +387,7 @@ Fault handle_fault(const Handle *handle, CURLcode code)
                 return FAULT_URL;
         case CURLE_UNSUPPORTED_PROTOCOL: /* also for an answer that is not HTTP */
                 return handle->was_greeted ? FAULT_GARBAGE : FAULT_URL;
+        case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_COULDNT_RESOLVE_HOST:
                 return FAULT_NAME;
         case CURLE_COULDNT_CONNECT:
@@ -399,7 +409,7 @@ Fault handle_fault(const Handle *handle, CURLcode code)
         case CURLE_SEND_ERROR:
         case CURLE_RECV_ERROR:
         case CURLE_PARTIAL_FILE:
-                return FAULT_LOST;
+                return handle_proxy_status(handle) >= 300 ? FAULT_PROXY : FAULT_LOST;
         case CURLE_WEIRD_SERVER_REPLY:
         case CURLE_WRITE_ERROR:
                 return FAULT_GARBAGE;
@@ -411,6 +421,8 @@ Fault handle_fault(const Handle *handle, CURLcode code)
 Text handle_reason(const Handle *handle, Fault fault, CURLcode code, Arena *arena)
 {
         long number = 0;
+        if (fault == FAULT_PROXY)
+                return arena_textf(arena, "%ld", handle_proxy_status(handle));
         if (fault == FAULT_PRIVATE)
                 return arena_text(arena, text_from(handle->refused_address));
         if (fault == FAULT_CONNECT && curl_easy_getinfo(handle->easy, CURLINFO_OS_ERRNO, &number) == CURLE_OK &&

@@ -55,6 +55,7 @@ typedef struct Channel {
         Secret password;
         MailTls tls;
         Text ca_file;   /* absent: the system's */
+        Text proxy;     /* absent: none */
         bool is_shared; /* a room: never a comment, a name, a reminder or an escalation */
         bool allows_private_network;
         bool allows_plain_http;

@@ -43,6 +43,7 @@ typedef enum Fault {
         FAULT_PRIVATE, /* reason: the address */
         FAULT_NAME,    /* the host's name could not be resolved */
         FAULT_CONNECT, /* reason: why */
+        FAULT_PROXY,   /* it does not connect us; reason: its status */
         FAULT_TLS,     /* reason: why */
         FAULT_NO_TLS,  /* the mail server does not offer it */
         FAULT_LOGIN,   /* the mail server does not take user and password */

@@ -451,6 +451,30 @@ def test_proxies_of_the_environment_are_ignored_and_ipv6_is_spoken(env: Env):
               logged="nothing")
 
 
+def test_a_proxy_that_is_configured_is_used_and_what_it_refuses_is_said(env: Env):
+    asked = []
+
+    def forward(peer):
+        asked.append(request_read(peer))
+        peer.sendall(OK)
+
+    def refuse(peer):
+        asked.append(peer.recv(65536).split(b"\r\n")[0].decode())
+        peer.sendall(b"HTTP/1.1 407 who are you\r\ncontent-length: 0\r\n\r\n")
+    proxy, closed = Raw(env, forward), Raw(env, refuse)
+    crew = Crew(env, {"channels.d/proxy.conf": {"channels": (
+        {"name": "by-proxy", "type": "webhook", "url": "http://crm.test/hook", "plain_http": True,
+         "proxy": f"http://127.0.0.1:{proxy.port}"},
+        {"name": "not-by-proxy", "type": "webhook", "url": "https://crm.test/hook",
+         "proxy": f"http://127.0.0.1:{closed.port}"})}})
+    crew.daemon.ctl("notify", "test", "by-proxy", "ana")
+    assert "by-proxy\\\" answers HTTP 407" in refusal(crew, "not-by-proxy")
+    assert asked == ["http://crm.test/hook", "CONNECT crm.test:443 HTTP/1.1"], asked
+    crew.stop()
+    env.fault("Deliveries: the channel's proxy refuses", within=60, over="mend the proxy, or the channel's setting",
+              noticed="nothing is sent; closedloopctl notify test and deliveries say what the proxy answers", logged="nothing")
+
+
 def test_what_leads_into_the_own_network_is_refused_without_a_connection(env: Env):
     inside, six = Raw(env, answer_well), Raw(env, answer_well, family=socket.AF_INET6)
     hosts = {"plain": f"127.0.0.1:{inside.port}", "short": f"127.1:{inside.port}", "name": f"localhost:{inside.port}",

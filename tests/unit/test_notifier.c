@@ -935,7 +935,7 @@ static void a_mail_goes_to_one_recipient_and_arrives_as_it_was_made(void **state
 {
         Bench *b = *state;
         ParcelSample *s = mail_sample(b);
-        assert_result(bench_try(b, s), SEND_ACCEPTED, 250, "250 2.0.0 queued as 4711");
+        assert_result(bench_try(b, s), SEND_ACCEPTED, 250, "SMTP 250 2.0.0");
         assert_string_equal(b->server->last, notifier_preview(&s->parcel, SAMPLE_NOW, b->arena).data);
         assert_non_null(strstr(b->server->commands, "MAIL FROM:<loop@example.com>"));
         assert_non_null(strstr(b->server->commands, "RCPT TO:<ana.lima@example.com>\nDATA\n"));
@@ -951,7 +951,7 @@ static void the_mail_server_is_given_user_and_password(void **state)
         b->server->extensions = "250-mail.test\r\n250 AUTH PLAIN\r\n";
         s->channel.user = TEXT("loop");
         s->channel.password = (Secret){ .kind = SECRET_FILE, .value = TEXT("pass") };
-        assert_result(bench_try(b, s), SEND_ACCEPTED, 250, "250 2.0.0 queued as 4711");
+        assert_result(bench_try(b, s), SEND_ACCEPTED, 250, "SMTP 250 2.0.0");
         assert_non_null(strstr(b->server->commands, "AUTH PLAIN\n" LOGIN "\n"));
 }
 
@@ -963,24 +963,27 @@ static void each_refusal_of_a_mail_server_has_its_meaning(void **state)
                 int code;
                 const char *detail;
         } rows[] = {
-                { "RCPT", "550 5.1.1 no such user\r\n", SEND_GONE, 550, "550 5.1.1 no such user" },
-                { "RCPT", "550 not today\r\n", SEND_PERMANENT, 550, "550 not today" },
-                { "RCPT", "451 4.7.1 greylisted\r\n", SEND_TEMPORARY, 451, "451 4.7.1 greylisted" },
-                { "RCPT", "452 4.2.2 full\r\n", SEND_TEMPORARY, 452, "452 4.2.2 full" },
-                { "MAIL", "421 4.3.2 closing\r\n", SEND_TEMPORARY, 421, "421 4.3.2 closing" },
-                { "MAIL", "550 5.7.1 not you\r\n", SEND_PERMANENT, 550, "550 5.7.1 not you" },
+                { "RCPT", "550 5.1.1 no such user\r\n", SEND_GONE, 550, "SMTP 550 5.1.1: no such mailbox" },
+                { "RCPT", "550 not today\r\n", SEND_PERMANENT, 550, "SMTP 550" },
+                { "RCPT", "451 4.7.1 greylisted\r\n", SEND_TEMPORARY, 451,
+                  "SMTP 451 4.7.1: not allowed by the server's rules" },
+                { "RCPT", "452 4.2.2 full\r\n", SEND_TEMPORARY, 452, "SMTP 452 4.2.2: the mailbox is full" },
+                { "MAIL", "421 4.3.2 closing\r\n", SEND_TEMPORARY, 421,
+                  "SMTP 421 4.3.2: the mail server takes no mail now" },
+                { "MAIL", "550 5.7.1 not you\r\n", SEND_PERMANENT, 550,
+                  "SMTP 550 5.7.1: not allowed by the server's rules" },
                 { "MAIL", "530 5.7.0 log in first\r\n", SEND_TEMPORARY, 530,
                   "530 5.7.0 log in first; check user, password and tls of channel \"mail\"" },
-                { "DATA", "452 4.3.1 no room\r\n", SEND_TEMPORARY, 452, "452 4.3.1 no room" },
-                { "DATA", "554 5.5.1 no\r\n", SEND_PERMANENT, 554, "554 5.5.1 no" },
-                { "END", "554 5.6.0 looks like spam\r\n", SEND_PERMANENT, 554, "554 5.6.0 looks like spam" },
-                { "END", "451 4.3.0 later\r\n", SEND_TEMPORARY, 451, "451 4.3.0 later" },
+                { "DATA", "452 4.3.1 no room\r\n", SEND_TEMPORARY, 452, "SMTP 452 4.3.1: the mail server is full" },
+                { "DATA", "554 5.5.1 no\r\n", SEND_PERMANENT, 554, "SMTP 554 5.5.1: about the SMTP dialogue" },
+                { "END", "554 5.6.0 looks like spam\r\n", SEND_PERMANENT, 554, "SMTP 554 5.6.0: about the content" },
+                { "END", "451 4.3.0 later\r\n", SEND_TEMPORARY, 451, "SMTP 451 4.3.0: about the mail server" },
                 { "END", "552-5.3.4 two\r\n552 5.3.4 lines \"quoted\" \x1b[31m\r\n", SEND_PERMANENT, 552,
-                  "552 5.3.4 lines \\\"quoted\\\" \\x1b[31m" },
-                { "EHLO", "502 5.5.1 an old server\r\n", SEND_ACCEPTED, 250, "250 2.0.0 queued as 4711" },
+                  "SMTP 552 5.3.4: larger than the mail server takes" },
+                { "EHLO", "502 5.5.1 an old server\r\n", SEND_ACCEPTED, 250, "SMTP 250 2.0.0" },
                 { "", "554 no service here\r\n", SEND_TEMPORARY, 554,
                   "554 no service here; check user, password and tls of channel \"mail\"" },
-                { "", "421 too many connections\r\n", SEND_TEMPORARY, 421, "421 too many connections" },
+                { "", "421 too many connections\r\n", SEND_TEMPORARY, 421, "SMTP 421" },
         };
         Bench *b = *state;
         for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -1139,7 +1142,7 @@ static void a_mail_session_that_ends_just_when_it_is_used_again_is_replaced(void
         assert_int_equal(b->server->connections, 2);
         b->server->refuse = "MAIL";
         b->server->reply = "421 4.7.0 enough for one session\r\n";
-        assert_result(bench_try(b, mail_sample(b)), SEND_TEMPORARY, 421, "421 4.7.0 enough for one session");
+        assert_result(bench_try(b, mail_sample(b)), SEND_TEMPORARY, 421, "SMTP 421 4.7.0: about policy");
         assert_int_equal(b->server->connections, 3);
 }
 
