@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <sys/timex.h>
 #include <time.h>
 
 static int64_t clock_us(clockid_t id)
@@ -17,4 +18,15 @@ WallTime clock_wall(void)
 MonoTime clock_mono(void)
 {
         return (MonoTime){ clock_us(CLOCK_MONOTONIC) };
+}
+
+MonoTime clock_boot(void)
+{
+        return (MonoTime){ clock_us(CLOCK_BOOTTIME) };
+}
+
+bool clock_is_synchronised(void)
+{
+        struct timex t = { 0 };
+        return adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0;
 }

@@ -170,6 +170,15 @@ static void control_read(Loader *l)
                 setting_error(l->report, socket, "control.socket is longer than %zu bytes", max);
 }
 
+static void clock_read(Loader *l)
+{
+        const Setting *clock = setting_child(l->tree->main, "clock");
+        if (!clock || clock->is_bad)
+                return;
+        l->config->clock.step = setting_span(clock, "step");
+        l->config->clock.hold = setting_span(clock, "hold");
+}
+
 static void causes_read(Loader *l)
 {
         const Setting *outcomes = setting_get(l->tree->main, "outcomes");
@@ -191,6 +200,7 @@ void load_main(Loader *l)
         l->config->metrics_listen = listen_read(l, setting_get(l->tree->main, "metrics"), "metrics");
         web_read(l);
         control_read(l);
+        clock_read(l);
         causes_read(l);
         const Zone *found = zone ? loader_zone(l, zone->text, &fault) : NULL;
         if (found)

@@ -64,6 +64,13 @@ const Option OPTIONS[] = {
         { "control.group", OPTION_TEXT, .needs_restart = true,
           .sentence = "the group whose members may use it; without it root and the daemon's own user only" },
 
+        { "clock", OPTION_GROUP, .fallback = "{}", .sentence = "when the machine's clock is not believed" },
+        { "clock.step", OPTION_SPAN, .min = 1, .max = 86400, .fallback = "\"5 minutes\"",
+          .sentence = "a clock that was set by more than this is in doubt until it is synchronised: reminders and "
+                      "escalations are held, alerts are not" },
+        { "clock.hold", OPTION_SPAN, .min = 1, .max = 3600, .fallback = "\"15 minutes\"",
+          .sentence = "how long they are held at the most" },
+
         { "people", OPTION_TEXT, .fallback = "\"people.csv\"", .sentence = "the file of people" },
         { "territories", OPTION_TEXT, .fallback = "\"territories.csv\"", .sentence = "the file of territories" },
         { "groups", OPTION_TEXT, .fallback = "\"groups.csv\"", .sentence = "the file of groups" },

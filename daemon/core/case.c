@@ -114,7 +114,8 @@ static void climb_choose(Work *w, Climb *k)
         w->next.is_held = false;
         for (size_t i = 0; i < k->count; i++) {
                 bool goes = !is_open || may_go(k, &k->steps[i]);
-                k->is_decided[i] = k->is_due[i] && goes;
+                bool is_doubted = w->event->holds && k->steps[i].message != MESSAGE_ALERT;
+                k->is_decided[i] = k->is_due[i] && goes && !is_doubted;
                 w->next.is_held |= k->is_due[i] && !goes;
         }
 }
@@ -187,10 +188,11 @@ static void next_keep(Work *w, const Climb *k)
         w->next.step_count = count;
 }
 
-/* What is due and held does not wake by the clock: the result of the alert does. */
+/* What is due and held does not wake by the clock: the result of the alert does. But what the clock's doubt holds is
+ * overdue as soon as that is over, at whatever time it is then. */
 static void next_arm(Work *w)
 {
-        w->next.due_at = WALL_NONE;
+        w->next.due_at = w->event->holds && w->next.step_count > 0 ? w->next.steps[0].due_at : WALL_NONE;
         for (size_t i = 0; i < w->next.step_count && !wall_is_set(w->next.due_at); i++)
                 if (w->event->at.us < w->next.steps[i].due_at.us)
                         w->next.due_at = w->next.steps[i].due_at;

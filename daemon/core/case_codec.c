@@ -148,6 +148,7 @@ void case_event_write(const CaseEvent *e, JsonWriter *w)
                 act_write(e, w);
         if (e->kind == EVENT_CLOSE)
                 close_write(e, w);
+        field_number(w, "holds", e->holds);
         field_number(w, "alert", e->alert);
         field_time(w, "told", e->told_at);
         if (e->has_steps) {
@@ -250,12 +251,13 @@ static bool lists_read(Arena *arena, const JsonValue *o, CaseEvent *e)
 bool case_event_read(Arena *arena, const JsonValue *o, EventKind kind, CaseEvent *ret)
 {
         CaseEvent e = { .kind = kind, .at = time_of(o, "at"), .happened_at = time_of(o, "happened") };
-        int group, alert, engine;
+        int group, alert, engine, holds;
         if (!number_of(o, "group", 2, &group) || !number_of(o, "alert", ALERT_STATE_MAX, &alert) ||
-            !number_of(o, "engine", CASE_ENGINE + 1, &engine) || !wall_is_set(e.at))
+            !number_of(o, "holds", 2, &holds) || !number_of(o, "engine", CASE_ENGINE + 1, &engine) || !wall_is_set(e.at))
                 return false;
         e.engine = engine;
         e.owner_is_group = group;
+        e.holds = holds;
         e.alert = (AlertState)alert;
         e.by = text_of(o, "by");
         e.key = text_of(o, "key");

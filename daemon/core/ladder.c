@@ -199,6 +199,8 @@ static bool gets_alert_now(const LadderScene *scene, const StepList *list, Text 
 
 static void step_wait_for_reader(const LadderScene *scene, Step *s)
 {
+        if (scene->holds && s->message != MESSAGE_ALERT)
+                return;
         WallTime awake = reader_time(scene, s->recipient, rung_any_time(scene, s), scene->now);
         if (s->due_at.us <= scene->now.us && awake.us > scene->now.us)
                 s->due_at = awake;
@@ -411,7 +413,9 @@ static void steps_hurry(const LadderScene *scene, StepList *list)
 StepList ladder_refit(const LadderScene *scene, const Case *c, AlertState alert, WallTime told_at, Arena *arena)
 {
         StepList list = steps_copy(c, arena);
-        if (alert == ALERT_ACCEPTED)
+        if (scene->holds)
+                ; /* nothing is moved by a time that may be wrong */
+        else if (alert == ALERT_ACCEPTED)
                 steps_give_notice(scene, &list, told_at);
         else if (alert == ALERT_GIVEN_UP && c->level == 0)
                 steps_hurry(scene, &list);

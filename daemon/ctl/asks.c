@@ -360,6 +360,14 @@ void ask_retry(Request *q, Turn *turn, WallTime now)
                 buffer_putf(&q->text, "delivery %lld is tried again now\n", (long long)delivery);
 }
 
+void ask_clock_trust(Request *q, Turn *turn, WallTime now UNUSED)
+{
+        if (turn_clock_trust(turn))
+                buffer_put_literal(&q->text, "the clock is trusted, what was held goes on\n");
+        else
+                buffer_put_literal(&q->text, "the clock is not in doubt, nothing is held\n");
+}
+
 static int letters_visit(void *userdata, const DeadLetterRow *row)
 {
         static const char *const states[DEAD_LETTER_STATE_MAX] = { "kept", "pending", "published" };

@@ -81,4 +81,5 @@ void ask_why(Request *q, Turn *turn, WallTime now);
 void ask_when(Request *q, Turn *turn, WallTime now);
 void ask_deliveries(Request *q, Turn *turn, WallTime now);
 void ask_retry(Request *q, Turn *turn, WallTime now);
+void ask_clock_trust(Request *q, Turn *turn, WallTime now);
 void ask_dead_letters(Request *q, Turn *turn, WallTime now);

@@ -19,6 +19,7 @@ const Verb VERBS[VERB_ID_MAX] = {
         [VERB_MAP_TEST] = { "map test", 2, 1, 2, "", verb_map_test, NULL },
         [VERB_NOTIFY_TEST] = { "notify test", 2, 2, 2, "", verb_notify_test, NULL },
         [VERB_BACKUP] = { "backup", 1, 1, 1, "", verb_backup, NULL },
+        [VERB_CLOCK_TRUST] = { "clock trust", 2, 0, 0, "", NULL, ask_clock_trust },
         [VERB_RELOAD] = { "reload", 1, 0, 0, "", verb_reload, NULL },
 };
 

@@ -31,6 +31,7 @@ const VerbWords VERB_WORDS[VERB_ID_MAX] = {
                             "what would be read from this message, field by field, and the verdict" },
         [VERB_NOTIFY_TEST] = { "notify test CHANNEL PERSON", "send a message marked [TEST] now" },
         [VERB_BACKUP] = { "backup FILE", "copy the store while it is in use, and check the copy" },
+        [VERB_CLOCK_TRUST] = { "clock trust", "the machine's clock is right: what is held for it goes on" },
         [VERB_RELOAD] = { "reload", "check the configuration and use it, or refuse it and say why" },
 };
 

@@ -19,6 +19,7 @@ typedef enum VerbId {
         VERB_DEAD_LETTERS,
         VERB_MAP_TEST,
         VERB_NOTIFY_TEST,
+        VERB_CLOCK_TRUST,
         VERB_RELOAD,
         VERB_BACKUP,
         VERB_ID_MAX,

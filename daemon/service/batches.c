@@ -338,6 +338,7 @@ int service_on_batch(sd_event_source *source UNUSED, int fd UNUSED, uint32_t rev
         Batch *batch = turn_thread_take(s->thread);
         if (!batch)
                 return 0;
+        service_clock_note(s, batch);
         if (batch->store_failure != 0) {
                 store_leave(s, batch);
                 return 0;

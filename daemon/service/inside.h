@@ -114,6 +114,10 @@ struct Service {
         LastBackup last_backup;
 
         sd_event_source *tick, *wake, *thread_io, *term, *interrupt, *hup, *retry, *results;
+        sd_event_source *clock_io;
+        int clock_fd;
+        Doubt clock;        /* as of the last turn */
+        int64_t cases_held; /* by its doubt */
         uint64_t watchdog_us;
         WallTime started_at, reloaded_at;
         bool reload_failed, reload_under_way;
@@ -149,6 +153,11 @@ void service_lanes_break(Service *s, const Text *channels, size_t count);
 void service_letters_tick(Service *s);
 void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);
+/* clock_watch.c */
+int service_clock_watch(Service *s) MUST_CHECK;
+void service_clock_forget(Service *s);
+void service_clock_note(Service *s, const Batch *batch);
+void service_clock_status(const Service *s, JsonWriter *w, Buffer *text);
 /* story.c */
 void service_story(Service *s, JsonWriter *w, Buffer *text);
 /* backup.c */

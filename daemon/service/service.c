@@ -346,6 +346,7 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
         s->metrics = metrics_new();
         s->started_at = s->reloaded_at = clock_wall();
         s->now = WALL_NONE;
+        s->clock_fd = -1;
         s->is_continued = true;
         s->wants_turn = true; /* what fell due while nobody looked */
         service_gather_renew(s);
@@ -360,6 +361,8 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
                 r = thread_add(s, turn);
         if (r >= 0)
                 r = edges_add(s, arena, reterr_message);
+        if (r >= 0)
+                r = service_clock_watch(s);
         if (r >= 0)
                 r = sd_event_add_time_relative(s->event, &s->tick, CLOCK_MONOTONIC, 0, 1000, on_tick, s);
         if (r < 0)
@@ -414,6 +417,7 @@ Service *service_free(Service *s)
                                         &s->interrupt, &s->hup,  &s->retry,     &s->results };
         for (size_t i = 0; i < COUNT_OF(sources); i++)
                 *sources[i] = sd_event_source_unref(*sources[i]);
+        service_clock_forget(s);
         s->event = sd_event_unref(s->event);
         s->judge = judge_free(s->judge);
         s->metrics = metrics_free(s->metrics);

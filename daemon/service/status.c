@@ -133,6 +133,8 @@ static void gauges_set(Service *s)
         metrics_set(s->metrics, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, s->reload_failed ? 0 : 1);
         metrics_set(s->metrics, METRIC_BACKUP_AGE, TEXT_NONE, TEXT_NONE, service_backup_age(s, now));
         metrics_set(s->metrics, METRIC_BUILD_INFO, TEXT(CLOSEDLOOP_VERSION), TEXT_NONE, 1);
+        metrics_set(s->metrics, METRIC_RUNGS_HELD, TEXT_NONE, TEXT_NONE, (double)s->cases_held);
+        metrics_add(s->metrics, METRIC_CLOCK_JUMP, TEXT_NONE, TEXT_NONE, 0);
         metrics_set(s->metrics, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, kafka_health(s) == KAFKA_OK);
         for (int health = 0; health < KAFKA_HEALTH_MAX; health++)
                 metrics_set(s->metrics, METRIC_KAFKA_HEALTH, text_from(kafka_health_text((KafkaHealth)health)),
@@ -213,7 +215,8 @@ void service_notify(Service *s, const char *state)
         buffer_put_count(&b, s->counts.cases[CASE_OPEN], "case");
         buffer_putf(&b, " open, %lld overdue; ", (long long)s->counts.overdue);
         buffer_put_count(&b, (int64_t)outbox_count(s->outbox), "message");
-        buffer_putf(&b, " on the way%s%s", s->store_words[0] ? "; STORE: " : "", s->store_words);
+        buffer_putf(&b, " on the way%s%s%s", s->clock.is_open ? "; CLOCK IN DOUBT, rungs are held" : "",
+                    s->store_words[0] ? "; STORE: " : "", s->store_words);
         (void)sd_notify(0, buffer_text(&b).data);
 }
 
@@ -337,6 +340,7 @@ void service_status(Service *s, JsonWriter *w, Buffer *text)
         json_put_text(w, s->store_words[0] ? text_from(s->store_words) : TEXT("ok"));
         buffer_putf(text, "store        %s\n", s->store_words[0] ? "see above" : "ok");
         service_backup_status(s, w, text);
+        service_clock_status(s, w, text);
         cases_status(s, w, text);
         outbox_status(s, w, text);
         channels_status(s, w);

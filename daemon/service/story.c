@@ -73,12 +73,15 @@ static void channel_look(const ChannelHealth *h, Troubles *troubles)
 }
 
 /* The worst first: without the store nothing goes on, without Kafka nothing comes in. */
-static void troubles_find(const Service *s, Troubles *troubles)
+static void troubles_find(const Service *s, Arena *arena, Troubles *troubles)
 {
         if (s->store_words[0])
                 trouble_add(troubles, (Trouble){ s->is_low ? NOTICE_STORE_LOW : NOTICE_STORE_WAITING,
                                                  "this machine's disk", NULL, text_from(s->store_words), WALL_NONE });
         kafka_look(s, troubles);
+        if (s->clock.is_open)
+                trouble_add(troubles, (Trouble){ NOTICE_CLOCK_DOUBT, "this machine's clock", NULL,
+                                                 clock_words(&s->clock, arena), WALL_NONE });
         for (const ChannelHealth *h = s->channels; h; h = h->next)
                 channel_look(h, troubles);
         if (s->letters_error < 0)
@@ -144,7 +147,7 @@ static void well_put(const Service *s, Buffer *text)
 void service_story(Service *s, JsonWriter *w, Buffer *text)
 {
         Troubles troubles = { 0 };
-        troubles_find(s, &troubles);
+        troubles_find(s, text->arena, &troubles);
         size_t shown = MIN_OF(troubles.count, (size_t)TROUBLES_MAX);
         json_field_bool(w, "well", troubles.count == 0);
         json_key(w, "troubles");

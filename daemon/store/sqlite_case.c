@@ -216,9 +216,11 @@ int store_case_of_customer(Store *store, Text source, Text customer, Arena *aren
         return case_one(store, &b, arena, ret);
 }
 
-int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max, size_t *ret_count)
+int store_cases_due(Store *store, CaseDue after, WallTime now, CaseDue *ret_cases, size_t max, size_t *ret_count)
 {
         Binding b = statement_begin(store, STATEMENT_CASES_DUE);
+        bind_integer(&b, after.due_at.us);
+        bind_integer(&b, after.number);
         bind_integer(&b, now.us);
         bind_integer(&b, (int64_t)max);
         size_t count = 0;
@@ -226,7 +228,8 @@ int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max
         while ((r = statement_step(store, &b)) > 0) {
                 must(count < max);
                 Row row = row_of(&b, NULL);
-                ret_numbers[count++] = row_integer(&row);
+                ret_cases[count].due_at = row_time(&row);
+                ret_cases[count++].number = row_integer(&row);
         }
         if (r < 0)
                 return r;
@@ -234,10 +237,18 @@ int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max
         return 0;
 }
 
-int store_next_due(Store *store, WallTime *ret)
+int store_next_due(Store *store, WallTime after, WallTime *ret)
 {
         Binding b = statement_begin(store, STATEMENT_CASE_NEXT_DUE);
+        bind_integer(&b, after.us);
         return statement_number(store, &b, WALL_NEVER.us, &ret->us);
+}
+
+int store_count_due(Store *store, WallTime now, int64_t *ret)
+{
+        Binding b = statement_begin(store, STATEMENT_CASES_COUNT_DUE);
+        bind_integer(&b, now.us);
+        return statement_number(store, &b, 0, ret);
 }
 
 int store_case_owners(Store *store, CaseOwnerPlace after, size_t limit, Arena *arena, CaseOwnerVisit visit,

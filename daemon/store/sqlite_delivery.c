@@ -232,6 +232,13 @@ int store_delivery_next(Store *store, Text channel, WallTime after, WallTime *re
         return statement_number(store, &b, WALL_NEVER.us, &ret->us);
 }
 
+int store_deliveries_shift(Store *store, Span by)
+{
+        Binding b = statement_begin(store, STATEMENT_DELIVERIES_SHIFT);
+        bind_integer(&b, by.us);
+        return statement_run(store, &b, NULL);
+}
+
 /* ---- lists ------------------------------------------------------------------------------------------------------ */
 
 typedef struct DeliveryList {

@@ -66,9 +66,13 @@
         X(CASE_LOAD, TURN, "SELECT " CASE_COLUMNS " FROM cases WHERE number = ?")                                   \
         X(CASE_OF_CUSTOMER, TURN,                                                                                   \
           "SELECT " CASE_COLUMNS " FROM cases WHERE customer = ? AND source = ? ORDER BY number DESC LIMIT 1")      \
-        X(CASES_DUE, TURN, "SELECT number FROM cases WHERE due_at <= ? ORDER BY due_at LIMIT ?")                    \
-        X(CASE_NEXT_DUE, TURN, "SELECT due_at FROM cases WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1")         \
-        /* two halves, as below */                                                                                 \
+        /* two halves, as below */                                                                                  \
+        X(CASES_DUE, TURN,                                                                                          \
+          "SELECT due_at, number FROM cases WHERE due_at = ?1 AND number > ?2 UNION ALL "                           \
+          "SELECT due_at, number FROM cases WHERE due_at > ?1 AND due_at <= ?3 ORDER BY due_at, number LIMIT ?4")   \
+        X(CASE_NEXT_DUE, TURN, "SELECT due_at FROM cases WHERE due_at > ? ORDER BY due_at LIMIT 1")                 \
+        X(CASES_COUNT_DUE, LIST,                                                                                    \
+          "SELECT count(*) FROM (SELECT due_at FROM cases WHERE due_at <= ? LIMIT 100000)")                         \
         X(CASE_OWNERS, TURN,                                                                                        \
           "SELECT window_ends_at, number, owner FROM cases "                                                        \
           "WHERE state < 3 AND state = 1 AND mode = 0 AND window_ends_at = ?1 AND number > ?2 UNION ALL "           \
@@ -125,6 +129,7 @@
           "ORDER BY next_at, number LIMIT ?3")                                                                      \
         X(DELIVERY_NEXT, TURN,                                                                                      \
           "SELECT next_at FROM delivery WHERE state = 0 AND channel = ? AND next_at > ? ORDER BY next_at LIMIT 1")  \
+        X(DELIVERIES_SHIFT, LIST, "UPDATE delivery SET next_at = next_at + ? WHERE state = 0")                      \
         X(DELIVERY_CHANNEL, TURN,                                                                                   \
           "SELECT channel FROM delivery WHERE state = 0 AND channel > ? ORDER BY channel LIMIT 1")                  \
         X(DELIVERIES_WAKE, TURN,                                                                                    \

@@ -28,6 +28,7 @@ static CaseEvent act_event(const Work *w, const Act *act)
                 .amount = act->amount,
                 .has_amount = act->has_amount,
                 .may_quote = act->may_quote,
+                .holds = work_holds(w),
                 .submitted_at = WALL_NONE,
                 .window_ends_at = WALL_NONE,
                 .told_at = WALL_NONE,

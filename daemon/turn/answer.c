@@ -110,6 +110,7 @@ static CaseEvent flagged_event(Work *w, const Answer *answer, const Subject *s, 
                 .window_ends_at = wall_add(r->submitted, s->policy->window),
                 .owner = party_id(owner),
                 .owner_is_group = owner.group != NULL,
+                .holds = work_holds(w),
                 .told_at = WALL_NONE,
                 .paused_until = WALL_NONE,
         };
@@ -190,6 +191,7 @@ int work_answer(Work *w, Answer *answer)
         Subject s = { .memory = answer->memory, .response = r };
         Routed routed;
         bool is_new = false;
+        answer->is_too_old &= !work_holds(w); /* by a clock that may be wrong nobody is left unalerted */
         bool is_anonymous = !response_text(r, FIELD_CUSTOMER).data && r->source->anonymous == ANONYMOUS_COUNT;
         route_resolve(&w->config->routes, &w->config->roster, r, w->now, w->arena, &routed);
         int error = case_find(w, answer, &s);

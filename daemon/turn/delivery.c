@@ -480,6 +480,7 @@ static int patience_lost(Work *w, DeliveryRow *row, bool is_of_target, Span trie
 /* It stays pending: until its delay is over, but not longer than until the next channel is due. */
 static int delivery_wait(Work *w, DeliveryRow *row, const Channel *channel, bool is_of_target, Span delay)
 {
+        row->first_tried_at = wall_earlier(row->first_tried_at, w->now); /* not by a clock that ran ahead */
         Span tried = wall_since(w->now, row->first_tried_at);
         bool loses_patience = tried.us >= channel->patience.us && !row->fell_over;
         row->next_at = wall_add(w->now, delay);
@@ -490,6 +491,13 @@ static int delivery_wait(Work *w, DeliveryRow *row, const Channel *channel, bool
         return r < 0 ? r : store_delivery_save(w->store, row);
 }
 
+/* How long it may still be tried. A clock in doubt ends nothing, one that ran ahead counts from now. */
+static Span time_left(const Work *w, DeliveryRow *row, const Channel *channel)
+{
+        row->first_tried_at = wall_earlier(row->first_tried_at, w->now);
+        return work_holds(w) ? channel->give_up : wall_since(wall_add(row->first_tried_at, channel->give_up), w->now);
+}
+
 static int result_temporary(Work *w, DeliveryRow *row, const Result *result, bool has_ended)
 {
         const Channel *channel = result->parcel->channel;
@@ -497,7 +505,7 @@ static int result_temporary(Work *w, DeliveryRow *row, const Result *result, boo
                 row_end(w, row, DELIVERY_DROPPED);
                 return store_delivery_save(w->store, row);
         }
-        if (wall_since(w->now, row->first_tried_at).us >= channel->give_up.us)
+        if (time_left(w, row, channel).us <= 0)
                 return result_failed(w, row, result, false);
         Span delay = retry_delay(row->attempts, result->retry_after, chance_of(result->parcel));
         return delivery_wait(w, row, channel, result->is_of_target, delay);
@@ -512,7 +520,7 @@ int work_put_off(Work *w, DeliveryRow *row)
                 row->first_tried_at = w->now;
         if (row->attempts == 0)
                 row->detail = TEXT("not tried yet: the channel does not work");
-        Span left = wall_since(wall_add(row->first_tried_at, channel->give_up), w->now);
+        Span left = time_left(w, row, channel);
         if (left.us <= 0)
                 return result_failed(w, row, &(Result){ .detail = row->detail, .is_of_target = true }, false);
         return delivery_wait(w, row, channel, true, (Span){ MIN_OF(left.us, PUT_OFF.us) });

@@ -43,6 +43,7 @@ int work_hand_over(Work *w, Subject *s, bool *ret_is_done)
                 .owner = party_id(next),
                 .owner_is_group = next.group != NULL,
                 .has_steps = true,
+                .holds = work_holds(w),
                 .submitted_at = WALL_NONE,
                 .window_ends_at = WALL_NONE,
                 .told_at = WALL_NONE,

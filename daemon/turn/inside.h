@@ -49,7 +49,13 @@ struct Turn {
         size_t lane_first; /* who is asked first for what is due */
         WallTime due_at;   /* no case is due before */
         WallTime too_old_told_at;
-        WallTime roster_at;          /* nobody who owns a case leaves before */
+        CaseDue due_after;  /* in doubt of the clock: how far what is due has been looked at */
+        Doubt doubt;
+        Span clock_shift;      /* by which what is pending has still to be set back */
+        DoubtNews clock_says;  /* what operators have still to be told */
+        bool is_clock_trusted; /* an operator has said so */
+        WallTime clock_saved_at;
+        WallTime roster_at; /* nobody who owns a case leaves before */
         CaseOwnerPlace roster_after; /* how far their cases have been looked through */
         Text *troubled;              /* "CHANNEL RECIPIENT" that operators have been told of */
         size_t troubled_count, troubled_capacity;
@@ -112,6 +118,17 @@ int work_hand_over(Work *w, Subject *s, bool *ret_is_done) MUST_CHECK;
 int work_redirect(Work *w, Subject *s, const DeliveryRow *row, Text note) MUST_CHECK;
 /* Since the roster was read, or the day on which somebody leaves: their cases. */
 int work_roster(Work *w) MUST_CHECK;
+void turn_roster_ask(Turn *turn);
+/* clock_turn.c */
+int turn_clock_load(Turn *turn) MUST_CHECK;
+void turn_clock(Turn *turn, Batch *batch); /* first of all in a turn: may its time be believed? */
+WallTime turn_clock_wake_at(const Turn *turn, const Batch *batch);
+bool turn_clock_writes(const Turn *turn, const Batch *batch);
+int work_clock(Work *w) MUST_CHECK;
+static inline bool work_holds(const Work *w)
+{
+        return w->turn->doubt.is_open;
+}
 /* act.c */
 int work_act(Work *w, Act *act) MUST_CHECK;
 /* delivery.c */

@@ -29,6 +29,7 @@ void subject_scene(Work *w, Subject *s, Party owner)
                 .submitted_at = s->c.submitted_at,
                 .window_ends_at = s->c.window_ends_at,
                 .now = w->now,
+                .holds = work_holds(w),
         };
 }
 
@@ -101,11 +102,13 @@ static int alert_find(Work *w, const Case *c, AlertState *ret, WallTime *ret_tol
 {
         if (wall_is_set(c->told_at)) {
                 *ret = ALERT_ACCEPTED;
-                *ret_told_at = c->told_at;
+                *ret_told_at = wall_earlier(c->told_at, w->now); /* not by a clock that ran ahead */
                 return 0;
         }
         *ret_told_at = WALL_NONE;
-        return store_alert_state(w->store, c->number, c->epoch, ret, ret_told_at);
+        int r = store_alert_state(w->store, c->number, c->epoch, ret, ret_told_at);
+        *ret_told_at = wall_earlier(*ret_told_at, w->now);
+        return r;
 }
 
 int work_decide_due(Work *w, Subject *s, Text by, Text note, StepList more)
@@ -118,6 +121,7 @@ int work_decide_due(Work *w, Subject *s, Text by, Text note, StepList more)
                 .by = by,
                 .note = note,
                 .has_steps = true,
+                .holds = work_holds(w),
                 .submitted_at = WALL_NONE,
                 .window_ends_at = WALL_NONE,
                 .paused_until = WALL_NONE,

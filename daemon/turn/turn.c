@@ -33,7 +33,7 @@ static int disabled_load(Turn *turn)
         return store_channels_disabled(turn->store, turn->memory, disabled_remember, turn);
 }
 
-static void roster_ask(Turn *turn)
+void turn_roster_ask(Turn *turn)
 {
         turn->roster_at = WALL_NONE;
         turn->roster_after = CASE_OWNERS_ALL;
@@ -46,13 +46,16 @@ int turn_new(Store *store, Arena *arena, Turn **ret, Text *reterr_message)
         turn->memory = arena_new(4096);
         turn->scratch = arena_new(SCRATCH_BYTES);
         turn->due_at = turn->too_old_told_at = WALL_NONE;
-        roster_ask(turn);
+        turn->due_after = CASE_DUE_ALL;
+        turn_roster_ask(turn);
         int r = store_last(store, &turn->last);
         turn->committed = turn->last;
         if (r >= 0) {
                 turn->store = store;
                 r = disabled_load(turn);
         }
+        if (r >= 0)
+                r = turn_clock_load(turn);
         if (r >= 0)
                 r = lanes_load(turn);
         if (r < 0) {
@@ -143,7 +146,7 @@ int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Tex
         turn->config = config_ref(config);
         turn->troubled_count = 0;
         lanes_retry(turn);
-        roster_ask(turn);
+        turn_roster_ask(turn);
         return 0;
 }
 
@@ -295,24 +298,32 @@ static int work_tell_room(Work *w)
                         : TEXT("the disk of the store has room again: answers are read from where it stopped"));
 }
 
+/* In doubt of the clock each is looked at once: alerts go, the rest is found again when the doubt is over. */
 static int work_due_cases(Work *w)
 {
-        int64_t numbers[DUE_CASES_MAX];
+        Turn *turn = w->turn;
+        CaseDue due[DUE_CASES_MAX];
         size_t count = 0;
-        if (w->turn->due_at.us > w->now.us)
+        if (turn->due_at.us > w->now.us)
                 return 0;
-        int r = store_cases_due(w->store, w->now, numbers, DUE_CASES_MAX, &count);
+        int r = store_cases_due(w->store, turn->due_after, w->now, due, DUE_CASES_MAX, &count);
         for (size_t i = 0; i < count && r >= 0; i++)
-                r = work_due(w, numbers[i]);
-        if (r >= 0)
-                r = store_next_due(w->store, &w->turn->due_at);
+                r = work_due(w, due[i].number);
+        if (r < 0)
+                return r;
         w->batch->has_more |= count == DUE_CASES_MAX;
-        return r;
+        if (!work_holds(w))
+                return store_next_due(w->store, WALL_NONE, &turn->due_at);
+        if (count > 0)
+                turn->due_after = due[count - 1];
+        return count == DUE_CASES_MAX ? 0 : store_next_due(w->store, w->now, &turn->due_at);
 }
 
 static int work_all(Work *w)
 {
         int r = store_begin(w->store);
+        if (r >= 0)
+                r = work_clock(w);
         if (r >= 0)
                 r = work_moves(w);
         if (r >= 0)
@@ -339,6 +350,8 @@ static void work_committed(Work *w)
         Turn *turn = w->turn;
         turn->committed = turn->last;
         turn->told_low = turn->is_low;
+        turn->clock_shift = SPAN_ZERO;
+        turn->clock_says = DOUBT_SAME;
         for (size_t i = 0; i < w->returned_count; i++)
                 number_set_remove(&turn->out, w->returned[i]);
         for (size_t i = 0; i < w->sent_count; i++)
@@ -384,8 +397,10 @@ static void work_undo(Work *w, int error, ArenaMark start)
         batch->has_more = false;
         w->turn->last = w->turn->committed;
         w->turn->due_at = w->turn->too_old_told_at = WALL_NONE;
+        w->turn->due_after = CASE_DUE_ALL;
+        w->turn->clock_saved_at = WALL_NONE;
         w->turn->troubled_count = 0;
-        roster_ask(w->turn);
+        turn_roster_ask(w->turn);
         (void)disabled_load(w->turn);
 }
 
@@ -396,8 +411,9 @@ static bool batch_writes(const Batch *batch, const Turn *turn)
                         return true;
         if (batch->is_urgent)
                 return false;
-        return batch->move_count > 0 || turn->is_low != turn->told_low || turn->due_at.us <= batch->now.us ||
-               turn->roster_at.us <= batch->now.us || lanes_wake_at(turn, batch).us <= batch->now.us;
+        return batch->move_count > 0 || turn_clock_writes(turn, batch) || turn->is_low != turn->told_low ||
+               turn->due_at.us <= batch->now.us || turn->roster_at.us <= batch->now.us ||
+               lanes_wake_at(turn, batch).us <= batch->now.us;
 }
 
 static int transact_once(Turn *turn, Batch *batch)
@@ -452,6 +468,7 @@ static void calls_run(Turn *turn, Batch *batch)
 void turn_run(Turn *turn, Batch *batch)
 {
         must(turn->config != NULL);
+        turn_clock(turn, batch);
         /* First: a batch whose transaction is committed has not failed. */
         batch->error = batch->wants_probe ? store_probe(turn->store) : 0;
         batch->error_text = TEXT_NONE;
@@ -461,7 +478,10 @@ void turn_run(Turn *turn, Batch *batch)
         if (batch->error != 0 && !batch->error_text.data)
                 batch->error_text = arena_textf(batch->arena, "%s", store_error(turn->store));
         calls_run(turn, batch);
+        if (turn->doubt.is_open && batch->wants_probe && batch->error == 0)
+                batch->error = store_count_due(turn->store, batch->now, &batch->cases_held);
         batch->wake_at = wall_earlier(lanes_wake_at(turn, batch), wall_earlier(turn->roster_at, turn->due_at));
+        batch->wake_at = wall_earlier(batch->wake_at, turn_clock_wake_at(turn, batch));
         batch->is_low = turn->is_low;
         batch->store_failure = store_failure(turn->store);
         if (batch->store_failure != 0 && batch->error == 0)

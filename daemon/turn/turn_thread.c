@@ -47,6 +47,8 @@ static void *thread_main(void *userdata)
         TurnThread *t = userdata;
         for (Batch *batch = thread_wait(t); batch; batch = thread_wait(t)) {
                 batch->now = clock_wall();
+                batch->boot = clock_boot();
+                batch->is_synchronised = clock_is_synchronised();
                 turn_run(t->turn, batch);
                 thread_give_back(t, batch);
         }

@@ -66,6 +66,24 @@
           "Another process has the port of metrics.listen or the control socket.", \
           "The line says which. Find the other with ss -ltnp (ports) or ss -lxp (sockets), stop it or choose " \
           "another place, then restart.") \
+        /* ---- clock */ \
+        X(CLOCK_DOUBT, WARNING, "e77a4252afb94a728a194c563c53cb11", \
+          "the machine's clock is in doubt", \
+          "It was set by more than clock.step, or at the start it was before the newest time in the store, and " \
+          "nothing says that it is right. Reminders and escalations are held, at most for clock.hold; alerts are " \
+          "not.", \
+          "Look at timedatectl. If the clock is wrong, mend it, best by time synchronisation (systemd-timesyncd or " \
+          "chrony); if it is right, closedloopctl clock trust.") \
+        X(CLOCK_AGAIN, NOTICE, "490499f1878242ad8d6a415882e812ec", \
+          "the machine's clock is believed again", \
+          "It is synchronised, was put back, an operator trusts it, or rungs were held for long enough.", \
+          "Nothing. What was held goes out now, once, and says how late it is. If nobody has mended the clock, " \
+          "look at timedatectl.") \
+        X(CLOCK_SET, NOTICE, "6765f8b6c83641eca0f434f6b0127dfa", \
+          "the machine's clock was set", \
+          "Time synchronisation has put it right by more than clock.step.", \
+          "Nothing. If it comes often, ask why the clock is so far off: journalctl -u systemd-timesyncd, or -u " \
+          "chrony.") \
         /* ---- store */ \
         X(STORE_TAKEN, ERR, "efbf8a2060744de1bb594d56b12e42c9", \
           "another process has the store", \

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/report.h"
+#include "core/doubt.h"
 #include "core/mustache.h"
 #include "core/people.h"
 #include "core/policy.h"
@@ -90,6 +91,7 @@ typedef struct Config {
         Text control_group; /* absent: root and the daemon's own user only */
         const Text *causes;
         size_t cause_count;
+        DoubtLimits clock;
         int64_t dead_letter_bytes_max; /* what the dead letters may take in the store */
         int64_t ballast_bytes; /* kept free on the store's disk */
 

@@ -166,6 +166,8 @@ typedef struct CaseEvent {
         const Step *tells;
         size_t tell_count;
 
+        bool holds; /* the clock is in doubt: of the ladder only alerts go, what else is due waits */
+
         /* DUE */
         AlertState alert;
         WallTime told_at;

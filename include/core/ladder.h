@@ -20,6 +20,7 @@ typedef struct LadderScene {
         WallTime submitted_at;
         WallTime window_ends_at;
         WallTime now;
+        bool holds; /* `now` is in doubt: what is overdue by it, alerts aside, keeps its time */
 } LadderScene;
 
 typedef struct StepList {

@@ -131,10 +131,18 @@ int store_case_load(Store *store, int64_t number, Arena *arena, Case *ret) MUST_
 /* The newest case of this customer in this source. -ENOENT */
 int store_case_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret) MUST_CHECK;
 
-/* Numbers of cases with due_at <= now, the longest overdue first. */
-int store_cases_due(Store *store, WallTime now, int64_t *ret_numbers, size_t max, size_t *ret_count) MUST_CHECK;
-/* The earliest due_at of all; WALL_NEVER if nothing waits. Also outside a transaction. */
-int store_next_due(Store *store, WallTime *ret) MUST_CHECK;
+/* Cases with due_at <= now, behind `after`, the longest overdue first. */
+typedef struct CaseDue {
+        WallTime due_at;
+        int64_t number;
+} CaseDue;
+#define CASE_DUE_ALL ((CaseDue){ { INT64_MIN }, INT64_MIN })
+int store_cases_due(Store *store, CaseDue after, WallTime now, CaseDue *ret_cases, size_t max,
+                    size_t *ret_count) MUST_CHECK;
+/* The earliest due_at after that of all; WALL_NEVER if nothing waits. Also outside a transaction. */
+int store_next_due(Store *store, WallTime after, WallTime *ret) MUST_CHECK;
+/* How many are due; counts no further than 100,000. */
+int store_count_due(Store *store, WallTime now, int64_t *ret) MUST_CHECK;
 
 /* Who owns the open, live cases: a page of them, behind `after`, in the order of their windows. *ret_count: how many
  * there were; fewer than `limit`: the last page. */
@@ -230,6 +238,8 @@ typedef int (*DeliveryVisit)(void *userdata, const DeliveryRow *row);
 /* Pending on this channel with next_at <= now, in order of next_at. */
 int store_deliveries_due(Store *store, Text channel, WallTime now, Arena *arena, DeliveryVisit visit,
                          void *userdata) MUST_CHECK;
+/* The clock was set back: what is pending waits no longer for that. */
+int store_deliveries_shift(Store *store, Span by) MUST_CHECK;
 /* The earliest next_at of a pending delivery on this channel after `after`; WALL_NEVER. */
 int store_delivery_next(Store *store, Text channel, WallTime after, WallTime *ret) MUST_CHECK;
 /* Those that were tried, or put off, and have their next time after now: it is now. At most max of them. */

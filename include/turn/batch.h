@@ -124,7 +124,9 @@ typedef struct Batch Batch;
 struct Batch {
         Arena *arena;
         Config *config;
-        WallTime now; /* sampled once, when the turn starts */
+        WallTime now;           /* sampled once, when the turn starts */
+        MonoTime boot;          /* with it; 0: nobody asks whether it may be believed */
+        bool is_synchronised;   /* likewise */
         OffsetMove *moves;
         size_t move_count, move_capacity;
         Input *inputs;
@@ -148,6 +150,9 @@ struct Batch {
         size_t letter_count;
         Text *broken; /* channels that are tried by one send at a time: what waits for them goes back */
         size_t broken_count;
+        DoubtNews clock_news;
+        Doubt clock;         /* as it is now */
+        int64_t cases_held; /* whose ladder waits for the end of the doubt; -1: not counted this time */
         WallTime wake_at; /* when something is due next */
         bool has_more;    /* more was due than one turn takes: come again at once */
         TurnFigures figures;

@@ -21,6 +21,11 @@ void turn_run(Turn *turn, Batch *batch);
 
 Store *turn_store(Turn *turn);
 
+/* An operator says that the clock is right: from the next turn on. False: nobody doubts it. */
+bool turn_clock_trust(Turn *turn);
+/* Why it is in doubt: "it was set forward by 10 h". */
+Text clock_words(const Doubt *doubt, Arena *arena);
+
 /* For `when` and `why`: the policy a case was opened under. NULL if the archive has lost it. */
 const Policy *turn_policy(Turn *turn, Text name, int version);
 

@@ -29,6 +29,8 @@ typedef enum MetricId {
         METRIC_KAFKA_HEALTH,      /* {state} gauge: 1 for the one that holds */
         METRIC_STORE_UP,          /* gauge: 1 when it can be written to */
         METRIC_BACKUP_AGE,        /* gauge, seconds; +Inf: there is none */
+        METRIC_CLOCK_JUMP,
+        METRIC_RUNGS_HELD,        /* gauge: cases whose ladder waits for the end of a doubt of the clock */
         METRIC_MAX,
 } MetricId;
 

@@ -38,6 +38,39 @@ static void do_after(World *w, Line *line)
         world_advance(w, wall_add(w->now, span_read(w, words_join(w, line->rest, line->rest_count))), true);
 }
 
+/* Somebody sets it: no time has passed. */
+static void do_clock_jumps(World *w, Line *line)
+{
+        Span by = span_read(w, words_join(w, line->rest, line->rest_count));
+        if (text_is(line->stars[0], "back"))
+                by.us = -by.us;
+        else if (!text_is(line->stars[0], "forward"))
+                fail(w, "expected forward or back");
+        w->wake_at = w->now; /* the service has run before, also if it was just started again */
+        world_settle(w);
+        w->now = w->wake_at = wall_add(w->now, by);
+        w->jumped.us += by.us;
+        w->is_synchronised = false;
+        world_settle(w);
+}
+
+static void do_clock_synchronised(World *w, Line *line UNUSED)
+{
+        w->is_synchronised = true;
+        w->wake_at = w->now;
+        world_settle(w);
+}
+
+static void do_clock_trusted(World *w, Line *line UNUSED)
+{
+        w->wake_at = w->now;
+        world_settle(w);
+        if (!turn_clock_trust(w->turn))
+                fail(w, "nobody doubts the clock");
+        w->wake_at = w->now;
+        world_settle(w);
+}
+
 static void do_restart(World *w, Line *line UNUSED)
 {
         world_restart(w);
@@ -567,6 +600,9 @@ static const Statement statements[] = {
         { "at ...", do_at },
         { "after ...", do_after },
         { "anything may happen", do_anything },
+        { "the clock jumps * ...", do_clock_jumps },
+        { "the clock is synchronised", do_clock_synchronised },
+        { "the clock is trusted", do_clock_trusted },
         { "restart", do_restart },
         { "the service is down until ...", do_down },
         { "reload * is refused *", do_reload_refused },

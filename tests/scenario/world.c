@@ -128,6 +128,8 @@ static void figures_add(World *w, const TurnFigures *more)
 void world_turn(World *w, Batch *batch)
 {
         batch->now = w->now;
+        batch->boot = (MonoTime){ w->now.us - w->jumped.us };
+        batch->is_synchronised = w->is_synchronised;
         batch->parcels_wanted = OUTBOX_ROOM;
         turn_run(w->turn, batch);
         if (batch->error != 0)
@@ -139,6 +141,7 @@ void world_turn(World *w, Batch *batch)
                 flight_start(w, p);
         }
         figures_add(w, &batch->figures);
+        w->in_doubt = batch->clock.is_open;
         w->wake_at = batch->has_more ? w->now : batch->wake_at;
         promises_check(w);
 }

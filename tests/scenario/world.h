@@ -70,6 +70,8 @@ typedef struct World {
         Judge *judge;
         WallTime now, wake_at;
         const Zone *zone;
+        Span jumped; /* the wall clock, against the one that nobody sets */
+        bool is_synchronised, in_doubt;
         bool clock_waits; /* `before the clock`: what is due now waits for the next statement's turn */
         bool has_started;
         bool has_crashed; /* since the turn began: what it has told may be told again */

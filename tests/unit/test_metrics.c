@@ -311,6 +311,9 @@ static void one_of_each(Metrics *m)
         metrics_observe(m, METRIC_STORE_COMMIT, TEXT_NONE, 0.004);
         metrics_set(m, METRIC_RELOAD_SUCCESSFUL, TEXT_NONE, TEXT_NONE, 1);
         metrics_set(m, METRIC_BUILD_INFO, TEXT("0.1.0"), TEXT_NONE, 1);
+        metrics_set(m, METRIC_STORE_UP, TEXT_NONE, TEXT_NONE, 1);
+        metrics_add(m, METRIC_CLOCK_JUMP, TEXT_NONE, TEXT_NONE, 1);
+        metrics_set(m, METRIC_RUNGS_HELD, TEXT_NONE, TEXT_NONE, 2);
         metrics_set(m, METRIC_KAFKA_UP, TEXT_NONE, TEXT_NONE, 1);
         metrics_add(m, METRIC_POSSIBLE_REPEATS, TEXT("slack"), TEXT_NONE, 1);
         metrics_set(m, METRIC_KAFKA_HEALTH, TEXT("ok"), TEXT_NONE, 1);
@@ -341,6 +344,9 @@ static void every_metric_of_the_contract_is_on_the_page(void **state)
                 "closedloop_build_info|version=0.1.0",
                 "closedloop_kafka_up",
                 "closedloop_kafka_health|state=ok",
+                "closedloop_store_up",
+                "closedloop_clock_jump_total",
+                "closedloop_rungs_held",
                 "closedloop_possible_repeats_total|channel=slack",
                 "closedloop_channel_up|channel=slack",
                 "closedloop_store_up",

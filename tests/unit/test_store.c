@@ -267,10 +267,11 @@ static void the_newest_case_of_a_customer_is_found_in_its_source_only(void **sta
 static void due_cases_come_longest_overdue_first(void **state UNUSED)
 {
         static const int64_t due[] = { 30, 10, 20, 40 };
-        int64_t numbers[8];
+        CaseDue cases[8];
         size_t count;
+        int64_t all;
         WallTime next;
-        assert_int_equal(store_next_due(store, &next), 0);
+        assert_int_equal(store_next_due(store, WALL_NONE, &next), 0);
         assert_same_time(next, WALL_NEVER);
         begin();
         for (int64_t i = 0; i < 5; i++) {
@@ -278,15 +279,22 @@ static void due_cases_come_longest_overdue_first(void **state UNUSED)
                 c.due_at = i < 4 ? noon_plus(due[i]) : WALL_NONE;
                 add(&c);
         }
-        assert_int_equal(store_cases_due(store, noon_plus(30), numbers, 8, &count), 0);
+        assert_int_equal(store_cases_due(store, CASE_DUE_ALL, noon_plus(30), cases, 8, &count), 0);
         assert_int_equal(count, 3);
-        assert_int_equal(numbers[0], 2);
-        assert_int_equal(numbers[1], 3);
-        assert_int_equal(numbers[2], 1);
-        assert_int_equal(store_cases_due(store, noon_plus(30), numbers, 2, &count), 0);
+        assert_int_equal(cases[0].number, 2);
+        assert_int_equal(cases[1].number, 3);
+        assert_int_equal(cases[2].number, 1);
+        assert_int_equal(store_count_due(store, noon_plus(30), &all), 0);
+        assert_int_equal(all, 3);
+        assert_int_equal(store_cases_due(store, CASE_DUE_ALL, noon_plus(30), cases, 2, &count), 0);
         assert_int_equal(count, 2);
+        assert_int_equal(store_cases_due(store, cases[1], noon_plus(30), cases, 8, &count), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(cases[0].number, 1);
         commit();
-        assert_int_equal(store_next_due(store, &next), 0);
+        assert_int_equal(store_next_due(store, noon_plus(30), &next), 0);
+        assert_same_time(next, noon_plus(40));
+        assert_int_equal(store_next_due(store, WALL_NONE, &next), 0);
         assert_same_time(next, noon_plus(10));
 }
 

@@ -1,0 +1,133 @@
+/* clock_turn.c - what a turn does about a clock that was set: who is told, what is held, what may wait no longer. */
+#include "inside.h"
+
+static const char META_KEY[] = "clock"; /* the last time that was believed; while in doubt: a space, and until when */
+
+int turn_clock_load(Turn *turn)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(256);
+        Text text = TEXT_NONE, first;
+        int64_t newest = WALL_NONE.us, until = WALL_NONE.us;
+        int r = store_meta_get(turn->store, META_KEY, arena, &text);
+        if (r >= 0 && text.data && text_split(&text, ' ', &first))
+                (void)text_integer(first, &newest);
+        if (r >= 0 && text.len > 0)
+                (void)text_integer(text, &until);
+        turn->doubt = doubt_new((WallTime){ newest }, (WallTime){ until });
+        turn->clock_saved_at = WALL_NONE;
+        return r;
+}
+
+/* Times in memory that were worked out by a clock that ran ahead. */
+static void lane_set_back(Lane *lane, WallTime now, Span by)
+{
+        if (lane->blocked_until.us > now.us)
+                lane->blocked_until = wall_add(lane->blocked_until, by);
+        if (lane->told_at.us > now.us)
+                lane->told_at = now;
+        if (lane->troubled_since.us > now.us)
+                lane->troubled_since = now;
+}
+
+static void turn_look_again(Turn *turn)
+{
+        turn->due_at = turn->too_old_told_at = WALL_NONE;
+        turn->due_after = CASE_DUE_ALL;
+        turn_roster_ask(turn);
+        for (size_t i = 0; i < turn->lane_count; i++)
+                turn->lanes[i]->fetch_at = WALL_NONE;
+}
+
+void turn_clock(Turn *turn, Batch *batch)
+{
+        const ClockReading now = { batch->now, batch->boot, batch->is_synchronised };
+        batch->clock_news = DOUBT_SAME;
+        batch->cases_held = -1;
+        if (batch->boot.us == 0)
+                return;
+        batch->clock_news = doubt_look(&turn->doubt, now, turn->config->clock);
+        if (turn->is_clock_trusted && turn->doubt.is_open)
+                batch->clock_news = doubt_trust(&turn->doubt);
+        turn->is_clock_trusted = false;
+        if (turn->doubt.stepped.us < 0) {
+                turn->clock_shift.us += turn->doubt.stepped.us;
+                for (size_t i = 0; i < turn->lane_count; i++)
+                        lane_set_back(turn->lanes[i], batch->now, turn->doubt.stepped);
+        }
+        bool is_known = batch->clock_news == DOUBT_BEGAN && turn->doubt.is_inherited; /* told before the restart */
+        if ((batch->clock_news == DOUBT_BEGAN && !is_known) || batch->clock_news == DOUBT_ENDED)
+                turn->clock_says = batch->clock_news;
+        if (turn->doubt.stepped.us != 0 || batch->clock_news != DOUBT_SAME) {
+                turn_look_again(turn);
+                turn->clock_saved_at = WALL_NONE;
+        }
+        batch->clock = turn->doubt;
+}
+
+bool turn_clock_trust(Turn *turn)
+{
+        turn->is_clock_trusted = turn->doubt.is_open;
+        return turn->doubt.is_open;
+}
+
+WallTime turn_clock_wake_at(const Turn *turn, const Batch *batch)
+{
+        if (batch->boot.us == 0 || !turn->doubt.is_open)
+                return WALL_NEVER;
+        return wall_add(batch->now, mono_since(turn->doubt.ends_at, batch->boot));
+}
+
+bool turn_clock_writes(const Turn *turn, const Batch *batch)
+{
+        if (batch->boot.us == 0)
+                return false;
+        return !wall_is_set(turn->clock_saved_at) || turn->clock_saved_at.us > batch->now.us ||
+               wall_since(batch->now, turn->clock_saved_at).us >= SPAN_MINUTE.us;
+}
+
+Text clock_words(const Doubt *doubt, Arena *arena)
+{
+        bool is_back = doubt->by.us < 0;
+        Text by = span_text(arena, (Span){ is_back ? -doubt->by.us : doubt->by.us });
+        if (doubt->is_inherited)
+                return TEXT("it was in doubt when the service stopped");
+        if (doubt->is_behind)
+                return arena_textf(arena, "it is " TEXT_F " before the newest time in the store", TEXT_ARG(by));
+        return arena_textf(arena, "it was set %s by " TEXT_F, is_back ? "back" : "forward", TEXT_ARG(by));
+}
+
+static int clock_tell(Work *w)
+{
+        const Doubt *doubt = &w->turn->doubt;
+        if (w->turn->clock_says == DOUBT_ENDED)
+                return work_tell_operators(w,
+                                           arena_textf(w->arena,
+                                                       "the clock of this machine is believed again: %s. Reminders and "
+                                                       "escalations that were held go out now",
+                                                       doubt_end_text(doubt->end)));
+        Text words = clock_words(doubt, w->arena), hold = span_text(w->arena, w->config->clock.hold);
+        return work_tell_operators(
+                w, arena_textf(w->arena,
+                               "the clock of this machine is in doubt: " TEXT_F
+                               ". Reminders and escalations are held until it is synchronised, at most " TEXT_F
+                               "; alerts are not. If the clock is right: closedloopctl clock trust",
+                               TEXT_ARG(words), TEXT_ARG(hold)));
+}
+
+int work_clock(Work *w)
+{
+        Turn *turn = w->turn;
+        int r = 0;
+        if (turn->clock_shift.us < 0)
+                r = store_deliveries_shift(w->store, turn->clock_shift);
+        if (r >= 0 && turn->clock_says != DOUBT_SAME)
+                r = clock_tell(w);
+        if (r < 0 || !turn_clock_writes(turn, w->batch))
+                return r;
+        turn->clock_saved_at = w->now;
+        if (!turn->doubt.is_open)
+                return store_meta_set(w->store, META_KEY, arena_textf(w->arena, "%lld", (long long)w->now.us));
+        return store_meta_set(w->store, META_KEY,
+                              arena_textf(w->arena, "%lld %lld", (long long)turn->doubt.base.wall.us,
+                                          (long long)turn_clock_wake_at(turn, w->batch).us));
+}
