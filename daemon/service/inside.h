@@ -110,6 +110,10 @@ struct Service {
         MonoTime last_answer_at;
         bool counts_under_way;
 
+        StoreCheck check, check_found; /* the latter is the turn thread's until the call is done */
+        bool check_under_way;
+        int check_ticks, check_idle_ticks;
+        int64_t check_seen;
         Backup *backup;
         LastBackup last_backup;
 
@@ -160,6 +164,9 @@ void service_clock_note(Service *s, const Batch *batch);
 void service_clock_status(const Service *s, JsonWriter *w, Buffer *text);
 /* story.c */
 void service_story(Service *s, JsonWriter *w, Buffer *text);
+/* check.c */
+void service_check_tick(Service *s);
+void service_check_status(const Service *s, JsonWriter *w, Buffer *text); /* ends no line */
 /* backup.c */
 void service_backup_load(Service *s, Store *store);
 void service_backup_cancel(Service *s);

@@ -243,6 +243,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
                 return 0;
         }
         checkpoint_ask(s);
+        service_check_tick(s);
         reload_if_asked(s);
         service_lookups_retry(s);
         service_letters_tick(s);

@@ -338,7 +338,9 @@ void service_status(Service *s, JsonWriter *w, Buffer *text)
         kafka_status(s, w, text);
         json_key(w, "store");
         json_put_text(w, s->store_words[0] ? text_from(s->store_words) : TEXT("ok"));
-        buffer_putf(text, "store        %s\n", s->store_words[0] ? "see above" : "ok");
+        buffer_putf(text, "store        %s", s->store_words[0] ? "see above" : "ok");
+        service_check_status(s, w, text);
+        buffer_put_char(text, '\n');
         service_backup_status(s, w, text);
         service_clock_status(s, w, text);
         cases_status(s, w, text);

@@ -71,6 +71,9 @@ int log_to_file(Store *store) MUST_CHECK;
 /* Our own words for an error of ours; returns error. */
 int store_refuse(Store *store, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* -EUCLEAN that we have found ourselves: as if SQLite had. */
+int store_damaged(Store *store, const char *format, ...) PRINTF_LIKE(2, 3);
+
 typedef struct Binding {
         sqlite3_stmt *statement;
         int index;

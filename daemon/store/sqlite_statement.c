@@ -94,6 +94,16 @@ int store_failed(Store *store, int code)
         return error;
 }
 
+int store_damaged(Store *store, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        (void)vsnprintf(store->error, sizeof(store->error), format, args);
+        va_end(args);
+        store_leave(store, -EUCLEAN);
+        return -EUCLEAN;
+}
+
 int store_failure(const Store *store)
 {
         return store->failure;

@@ -125,6 +125,10 @@
           "the store can be written to again", \
           "What stopped it is over, and everything that had waited goes on.", \
           "Nothing.") \
+        X(STORE_CHECKED, INFO, "b675c3990f444016ba1b7ad0a75449d8", \
+          "the store was checked after the start", \
+          "Table after table is looked through when there is nothing else to do; damage would have ended the service.", \
+          "Nothing.") \
         X(BACKUP_MADE, NOTICE, "7522a31c1a7a4086896400826ebc5a8a", \
           "a backup of the store was made", \
           "Somebody asked for it; the copy was read again as a whole and is good.", \

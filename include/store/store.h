@@ -58,6 +58,16 @@ typedef struct StoreLast {
 } StoreLast;
 int store_last(Store *store, StoreLast *ret) MUST_CHECK;
 
+/* ---- checks ----------------------------------------------------------------------------------------------------- */
+
+/* How far the store has been looked through; all zeros at the beginning. */
+typedef struct StoreCheck {
+        int tables, checked;
+        bool is_done, is_too_large; /* to be looked through while it is in use */
+} StoreCheck;
+/* The next table with its indexes. Outside transactions, when there is nothing else to do. -EUCLEAN: damaged. */
+int store_check_step(Store *store, StoreCheck *check) MUST_CHECK;
+
 /* ---- backups ---------------------------------------------------------------------------------------------------- */
 
 /* A copy of the store as it is, in steps between turns. Nothing is at `file` before store_copy_publish(): until then it

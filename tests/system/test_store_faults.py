@@ -374,11 +374,61 @@ def test_a_backup_that_cannot_be_made_or_is_damaged_says_why_and_leaves_nothing_
         assert done.returncode in (65, 73) and words in done.stderr, done
         assert daemon.store.read_bytes() == sound, "nothing was changed"
     assert not list(env.folder.glob("*.restoring")) and not list(env.folder.glob("*.before-*"))
-    damage(daemon.store, "case_event")      # the store itself: found by the check of the copy
+    damage(daemon.store, "dead_letter_place")       # the store itself, where nobody looks
     daemon.start()
+    receivers.http("/hook/*", {"status": 200, "delay": 8})     # never idle: it is not found before
+    kafka.produce(topic, unhappy_answers(5, "two"))
+    eventually(lambda: daemon.ctl("status")["cases"]["open"] == 305, "messages are on their way")
     code, said = timed_ctl(daemon, "backup", env.folder / "third.backup")
     assert code in (65, 74) and "no backup was made" in said, said
     assert not list(env.folder.glob("third.backup*"))
     env.fault("Store: a backup finds that the store is damaged", within=10, over="closedloopd --restore BACKUP",
               logged="a backup of the store failed", lost="what was done since the backup and is not in Kafka",
               noticed="closedloopctl backup says what is damaged and makes no file")
+
+
+# --- checks and upgrade
+
+def test_damage_where_nobody_looks_is_found_by_the_check_after_the_start(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    produced = kafka.produce(topic, answers(100))
+    settled(daemon, produced, receivers)
+    check = eventually(lambda: (found := daemon.ctl("status")["store_check"])["is_done"] and found, "all is checked")
+    assert check["checked"] == check["tables"] > 10
+    assert f"{check['tables']} tables are sound" in timed_ctl(daemon, "status")[1]
+    assert daemon.stop() == 0
+    kept = damage(daemon.store, "dead_letter_place")
+    daemon.start()
+    assert ended(daemon, 60) == 65, daemon.log_tail()
+    assert "table dead_letter" in daemon.log_tail() and "closedloopd --restore BACKUP" in daemon.log_tail()
+    assert daemon.store.read_bytes() == kept, "the file was changed"
+    env.fault("Store: damaged where nothing has looked yet", within=60, over="closedloopd --restore BACKUP, then start",
+              logged="the store is damaged", lost="what was done since the backup and is not in Kafka",
+              noticed="the check after the start finds it: the service ends with exit code 65")
+
+
+def test_a_store_of_the_first_release_is_upgraded_and_goes_on(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers))
+    os.close(os.open(daemon.store, os.O_CREAT | os.O_RDWR, 0o600))
+    with sqlite3.connect(daemon.store) as db:
+        db.executescript((HERE.parent / "data" / "store-version-1.sql").read_text(encoding="utf-8"))
+        before = db.execute("SELECT number, state, owner, severity FROM v_case ORDER BY number").fetchall()
+    db.close()
+    daemon.start()
+    cases = {case["number"]: case for case in daemon.ctl("cases")}
+    assert [(n, cases[n]["state"], cases[n]["owner"], cases[n]["severity"]) for n in sorted(cases)] == before
+    assert timed_ctl(daemon, "why", 1)[0] == 0 and len(daemon.ctl("case", 2)["events"]) > 1
+    assert timed_ctl(daemon, "contact", 1, "--by", "joe")[0] == 0
+    produced = kafka.produce(topic, unhappy_answers(20, "new"))
+    settled(daemon, produced, receivers)
+    assert daemon.stop() == 0, daemon.log_tail()
+    store = daemon.store_copy(env.folder / "copy.db")
+    assert store.execute("PRAGMA user_version").fetchone()[0] > 1
+    assert store.execute("SELECT count(*) FROM v_case").fetchone()[0] == len(before) + 20
+    assert store.execute("SELECT state FROM v_case WHERE number = 1").fetchone()[0] == "contacted"
+    assert store.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    store.close()

@@ -1,6 +1,7 @@
 #include "store_turns.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -200,6 +201,54 @@ static void a_disk_that_fails_is_told_apart_from_a_full_one(void **state UNUSED)
         assert_sound();
 }
 
+static int check_all(StoreCheck *check)
+{
+        int r = 0;
+        for (int steps = 0; r == 0 && !check->is_done; steps++) {
+                assert_true(steps < 100);
+                r = store_check_step(store, check);
+        }
+        return r;
+}
+
+static void a_sound_store_is_looked_through_table_by_table(void **state UNUSED)
+{
+        StoreCheck check = { 0 };
+        open_file();
+        assert_int_equal(turns_prepare(), 0);
+        assert_int_equal(turn_add(0), 0);
+        assert_int_equal(check_all(&check), 0);
+        assert_int_equal(check.checked, query("SELECT count(*) FROM sqlite_schema WHERE type = 'table'"));
+        assert_false(check.is_too_large);
+}
+
+static void a_store_that_is_damaged_where_nobody_looks_is_found_out(void **state UNUSED)
+{
+        static const char *const names[] = { "response_case", "delivery", "policy_version", "case_event" };
+        open_file();
+        assert_int_equal(turns_prepare(), 0);
+        assert_int_equal(turn_add(0), 0);
+        for (size_t i = 0; i < COUNT_OF(names); i++) {
+                StoreCheck check = { 0 };
+                Text sql = arena_textf(arena, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", names[i]);
+                off_t at = (query(sql.data) - 1) * 8192;
+                store = store_free(store);
+                char before[8];
+                int fd = open(path, O_RDWR | O_CLOEXEC);
+                assert_int_equal(pread(fd, before, sizeof(before), at), sizeof(before));
+                assert_int_equal(pwrite(fd, "\x0d\xff\xff\x00\x07\xff\xff\x00", 8, at), 8);
+                open_file();
+                assert_int_equal(check_all(&check), -EUCLEAN);
+                assert_int_equal(store_failure(store), -EUCLEAN);
+                assert_non_null(strstr(store_error(store), "table "));
+                assert_int_equal(store_begin(store), -EUCLEAN); /* nothing is written any more */
+                store = store_free(store);
+                assert_int_equal(pwrite(fd, before, sizeof(before), at), sizeof(before));
+                (void)close(fd);
+                open_file();
+        }
+}
+
 static int64_t ballast_bytes(void)
 {
         struct stat info;
@@ -252,6 +301,8 @@ int main(void)
                 ON_DISK(after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole),
                 ON_DISK(a_full_disk_is_told_and_leaves_everything_readable),
                 ON_DISK(a_disk_that_fails_is_told_apart_from_a_full_one),
+                ON_DISK(a_sound_store_is_looked_through_table_by_table),
+                ON_DISK(a_store_that_is_damaged_where_nobody_looks_is_found_out),
                 ON_DISK(room_is_kept_given_up_and_kept_again),
                 ON_DISK(a_long_log_goes_into_the_file_by_itself_and_when_idle),
         };
