@@ -113,6 +113,30 @@ static void what_is_not_withdrawn_goes_in_its_order(void **state)
         s->sent_count = 0; /* settled */
 }
 
+static void what_waits_for_one_channel_is_given_back_and_the_other_goes_on(void **state)
+{
+        Scene *s = *state;
+        outbox_send(s->outbox);
+        outbox_give_back(s->outbox, TEXT("slack"), on_take, s);
+        assert_int_equal(s->taken_count, 2);
+        for (size_t i = 0; i < s->taken_count; i++)
+                assert_int_equal(s->taken[i], 3 + 2 * i);
+        assert_true(outbox_is_waiting(s->outbox));
+        assert_int_equal(outbox_count(s->outbox), PARCELS); /* out until that is committed */
+}
+
+static void what_has_waited_too_long_for_a_place_is_given_back(void **state)
+{
+        Scene *s = *state;
+        outbox_send(s->outbox);
+        for (int second = 0; second < 5; second++)
+                outbox_age(s->outbox, 5, on_take, s);
+        assert_int_equal(s->taken_count, 0);
+        outbox_age(s->outbox, 5, on_take, s);
+        assert_int_equal(s->taken_count, 4); /* those with a transport stay */
+        assert_false(outbox_is_waiting(s->outbox));
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_end)
 
 int main(void)
@@ -121,6 +145,8 @@ int main(void)
                 CLAIM(nothing_is_sent_before_it_is_said_so_and_then_as_many_as_have_a_place),
                 CLAIM(what_waits_is_withdrawn_from_every_lane_and_what_is_out_is_not),
                 CLAIM(what_is_not_withdrawn_goes_in_its_order),
+                CLAIM(what_waits_for_one_channel_is_given_back_and_the_other_goes_on),
+                CLAIM(what_has_waited_too_long_for_a_place_is_given_back),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -424,6 +424,32 @@ static void a_broken_channel_is_tried_by_one_send_at_a_time_and_the_rest_waits_i
         assert_int_equal(parcels_on(more, "slack-ana"), 4);
 }
 
+/* At the end of patience the next channel is asked, and the receiver still has its peace. */
+static void a_receiver_that_asks_for_an_hour_is_not_tried_before_and_its_reader_does_not_wait_so_long(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *first = batch_at(s, TUESDAY, 1000);
+        batch_answer(s, first, TUESDAY);
+        turn_run(s->turn, first);
+        CLEANUP(batch_freep) Batch *busy = batch_at(s, TUESDAY, 1000);
+        batch_add(busy, INPUT_RESULT)->result = (Result){ .parcel = first->parcels,
+                                                          .fate = FATE_TEMPORARY,
+                                                          .is_of_target = true,
+                                                          .retry_after = SPAN_HOUR,
+                                                          .detail = TEXT("HTTP 429") };
+        batch_answer(s, busy, TUESDAY); /* of the same owner */
+        turn_run(s->turn, busy);
+        assert_int_equal(busy->parcel_count, 0);
+        CLEANUP(batch_freep) Batch *early = turn_at(s, wall_add(TUESDAY, span_times(SPAN_MINUTE, 9)));
+        assert_int_equal(early->parcel_count, 0);
+        CLEANUP(batch_freep) Batch *patient = turn_at(s, wall_add(TUESDAY, span_times(SPAN_MINUTE, 10)));
+        CLEANUP(batch_freep) Batch *next = turn_at(s, wall_add(TUESDAY, span_times(SPAN_MINUTE, 10)));
+        assert_int_equal(parcels_on(patient, "slack-ana") + parcels_on(next, "slack-ana"), 0);
+        assert_int_equal(parcels_on(patient, "mail") + parcels_on(next, "mail"), 2);
+        CLEANUP(batch_freep) Batch *due = turn_at(s, wall_add(TUESDAY, SPAN_HOUR));
+        assert_true(parcels_on(due, "slack-ana") > 0);
+}
+
 static void what_comes_back_from_a_slow_channel_waits_in_the_store_and_others_have_their_room(void **state)
 {
         Scene *s = *state;
@@ -544,6 +570,7 @@ int main(void)
                 CLAIM(what_finds_no_room_comes_later_each_once),
                 CLAIM(more_cases_than_one_turn_takes_are_taken_by_the_next),
                 CLAIM(a_broken_channel_is_tried_by_one_send_at_a_time_and_the_rest_waits_in_the_store),
+                CLAIM(a_receiver_that_asks_for_an_hour_is_not_tried_before_and_its_reader_does_not_wait_so_long),
                 CLAIM(what_comes_back_from_a_slow_channel_waits_in_the_store_and_others_have_their_room),
                 CLAIM(only_a_delivery_that_has_failed_is_tried_again_by_hand),
                 CLAIM(a_target_that_is_gone_comes_back_when_it_is_enabled),
