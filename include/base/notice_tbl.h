@@ -231,10 +231,10 @@
           "Nothing. What had waited for it goes out now, as fast as the receiver takes it.") \
         X(CHANNEL_GONE, ERR, "7c186d84cb274bd48e275e4c38c84db0", \
           "a receiver is gone", \
-          "It answered 404 or 410: the webhook was deleted or revoked. The channel is not used for this person any " \
-          "more; their next one is.", \
-          "Make a new webhook with the receiver, put its URL into the channel's file, then closedloopctl reload: " \
-          "that enables the channel again.") \
+          "It answered 404 or 410: the webhook was deleted or revoked. Or the mail server knows no such mailbox " \
+          "(5.1.1). The channel is not used for this person any more; their next one is.", \
+          "Make a new webhook with the receiver and put its URL into the channel's file, or mend the address in " \
+          "people.csv; then closedloopctl reload: that enables the channel again.") \
         X(DEAD_LETTER_KEPT, WARNING, "bcebc0e6035d4ddebedfb3cf8ab8efda", \
           "a dead letter stays in the store", \
           "The broker will never take this record: it is larger than the topic allows, or its headers are not " \
