@@ -200,6 +200,9 @@ const Option OPTIONS[] = {
           .sentence = "older answers do not alert; they go to the catch-all as one list" },
         { "source.anonymous", OPTION_CHOICE, "count|case", .fallback = "\"count\"",
           .sentence = "what becomes of answers without a customer" },
+        { "source.expired", OPTION_CHOICE, "go-on|stop", .fallback = "\"go-on\"",
+          .sentence = "when Kafka has deleted records before they were read: go on behind them, recorded and told to "
+                      "operators, or stop until an operator says where to go on" },
         { "source.limits", OPTION_GROUP, .fallback = "{}", .sentence = "what is too much for one message" },
         { "source.limits.bytes", OPTION_BYTES, .min = 1024, .max = 64 << 20, .fallback = "\"256 KiB\"",
           .sentence = "the longest message" },

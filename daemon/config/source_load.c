@@ -246,6 +246,7 @@ static void source_read(Loader *l, const Setting *group, Source *ret)
                 .zone = loader_zone(l, setting_text(group, "time_zone"), &fault),
                 .max_age = setting_span(group, "max_age"),
                 .anonymous = text_is(setting_text(group, "anonymous"), "case") ? ANONYMOUS_CASE : ANONYMOUS_COUNT,
+                .stops_at_gap = text_is(setting_text(group, "expired"), "stop"),
                 .limits = {
                         .bytes_max = (size_t)setting_integer(limits, "bytes"),
                         .depth_max = (unsigned)setting_integer(limits, "depth"),

@@ -328,8 +328,9 @@ static Text id_read(Response *r, const FieldPlace *named)
 
 static Text place_id(const Place *place, Arena *arena)
 {
-        return arena_textf(arena, TEXT_F "/%d/%lld", TEXT_ARG(place->topic), place->partition,
-                           (long long)place->offset);
+        Text id = arena_textf(arena, TEXT_F "/%d/%lld", TEXT_ARG(place->topic), place->partition,
+                              (long long)place->offset);
+        return place->log > 0 ? arena_textf(arena, TEXT_F "/%d", TEXT_ARG(id), place->log) : id;
 }
 
 static SubmittedNote submitted_read(Response *r, WallTime *ret)

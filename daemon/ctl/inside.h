@@ -68,6 +68,8 @@ void delivery_put(Buffer *b, JsonWriter *w, const DeliveryRow *row);
 void verb_status(Request *q);
 void verb_reload(Request *q);
 void verb_backup(Request *q);
+void verb_partition(Request *q);
+void verb_cluster_accept(Request *q);
 void verb_map_test(Request *q);
 void verb_notify_test(Request *q);
 void verb_attempt(Request *q);

@@ -145,6 +145,86 @@ void verb_map_test(Request *q)
         request_end(q);
 }
 
+static void partition_fail(Request *q, const Placement *p)
+{
+        if (p->error == -EAGAIN)
+                request_fail(q, EX_UNAVAILABLE,
+                             "Kafka does not say where partition %d of \"" TEXT_F "\" begins and ends: "
+                             "try again later",
+                             p->partition, TEXT_ARG(p->topic));
+        else if (p->error == -ERANGE)
+                request_fail(q, EX_DATAERR, "offset %lld is not in the log: it goes from %lld to %lld",
+                             (long long)p->offset, (long long)p->begin, (long long)p->end);
+        else
+                request_fail(q, EX_TEMPFAIL, "could not store it: nothing has changed");
+}
+
+static void partition_answer(Placement *p)
+{
+        Request *q = p->userdata;
+        if (p->error < 0) {
+                partition_fail(q, p);
+                request_end(q);
+                return;
+        }
+        json_open(&q->json, '{');
+        json_field_text(&q->json, "topic", p->topic);
+        json_field_integer(&q->json, "partition", p->partition);
+        json_field_integer(&q->json, "from", p->from);
+        json_field_integer(&q->json, "to", p->to);
+        json_close(&q->json, '}');
+        buffer_putf(&q->text, "partition %d of \"" TEXT_F "\" is read on from offset %lld\n", p->partition,
+                    TEXT_ARG(p->topic), (long long)p->to);
+        if (p->skipped > 0)
+                buffer_putf(&q->text, "%lld records are skipped and recorded as a gap\n", (long long)p->skipped);
+        request_end(q);
+}
+
+static bool placement_read(Request *q, Placement *p)
+{
+        Text from = request_option(q, "from");
+        int64_t number;
+        if (!text_integer(q->operands[1], &number) || number < 0 || number > INT32_MAX) {
+                request_fail(q, EX_USAGE, "\"" TEXT_F "\" is no partition: they are counted from 0",
+                             TEXT_ARG(q->operands[1]));
+                return false;
+        }
+        p->topic = q->operands[0];
+        p->partition = (int32_t)number;
+        p->where = text_is(from, "beginning") ? PLACE_BEGINNING : text_is(from, "end") ? PLACE_END : PLACE_OFFSET;
+        if (p->where != PLACE_OFFSET || (from.data && text_integer(from, &p->offset) && p->offset >= 0))
+                return true;
+        request_fail(q, EX_USAGE, "--from has to be beginning, end or an offset\nusage: closedloopctl %s",
+                     verb_usage(q->verb));
+        return false;
+}
+
+void verb_partition(Request *q)
+{
+        Placement *p = arena_new_of(q->arena, Placement);
+        *p = (Placement){ .done = partition_answer, .userdata = q };
+        if (!placement_read(q, p)) {
+                request_end(q);
+                return;
+        }
+        q->is_waiting = true;
+        if (!service_place(q->service, p)) {
+                request_fail(q, EX_NOINPUT, "no source reads a topic \"" TEXT_F "\"", TEXT_ARG(p->topic));
+                request_end(q);
+        }
+}
+
+void verb_cluster_accept(Request *q)
+{
+        if (service_accept_cluster(q->service))
+                buffer_put_literal(&q->text,
+                                   "this cluster is read from now on; closedloopctl status says where it stands\n");
+        else
+                request_fail(q, EX_DATAERR,
+                             "the brokers are the cluster that was read before: there is nothing to accept");
+        request_end(q);
+}
+
 static void test_answer(void *userdata, bool is_accepted, Text sent, Text answer)
 {
         Request *q = userdata;

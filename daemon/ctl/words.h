@@ -17,6 +17,8 @@ typedef enum VerbId {
         VERB_DELIVERIES,
         VERB_RETRY,
         VERB_DEAD_LETTERS,
+        VERB_PARTITION,
+        VERB_CLUSTER_ACCEPT,
         VERB_MAP_TEST,
         VERB_NOTIFY_TEST,
         VERB_CLOCK_TRUST,

@@ -26,6 +26,8 @@ const char *kafka_health_text(KafkaHealth health)
                 [KAFKA_ACL] = "acl",
                 [KAFKA_NO_TOPIC] = "no-topic",
                 [KAFKA_OFFSET_GONE] = "offset-gone",
+                [KAFKA_TOPIC_REPLACED] = "topic-replaced",
+                [KAFKA_OTHER_CLUSTER] = "other-cluster",
                 [KAFKA_UNREADABLE] = "unreadable",
         };
         must(health < KAFKA_HEALTH_MAX);
@@ -194,7 +196,9 @@ enum {
 
 static int trouble_rank(KafkaHealth trouble)
 {
-        return trouble == KAFKA_OFFSET_GONE ? 3 : trouble == KAFKA_UNREADABLE ? 2 : 1;
+        return trouble == KAFKA_OFFSET_GONE || trouble == KAFKA_TOPIC_REPLACED ? 3
+               : trouble == KAFKA_UNREADABLE                                   ? 2
+                                                                               : 1;
 }
 
 static void partition_look(const Topic *topic, size_t number, Finding *f)
@@ -238,6 +242,9 @@ static void connection_look(const Intake *intake, Finding *f)
         else if (intake->is_down)
                 finding_add(f, has_cause ? intake->cause : KAFKA_UNREACHABLE, CONNECTION_RANK,
                             has_cause ? intake->cause_text : "no broker is reachable that leads a partition we read");
+        else if (intake->is_foreign)
+                finding_add(f, KAFKA_OTHER_CLUSTER, CONNECTION_RANK,
+                            "these brokers are not the cluster that was read before: its offsets mean nothing here");
 }
 
 void health_update(Intake *intake)

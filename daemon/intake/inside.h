@@ -29,6 +29,8 @@ typedef struct Partition {
         PartitionState state;
         KafkaHealth trouble;     /* KAFKA_OK: none */
         int64_t next_offset;     /* -1: not known */
+        Anchor check;            /* READING: is read from here, to compare; offset -1: it has been, or there is none */
+        MonoTime checked_at;     /* since when */
         int64_t end_offset;      /* -1: not known */
         int64_t leader;          /* broker's number; -1: none, or not known */
         int retries;             /* in a row */
@@ -87,6 +89,7 @@ struct Intake {
         MonoTime woken_at;
 
         /* Of the connection */
+        bool has_asked_cluster, is_foreign; /* cluster */
         bool has_met; /* some broker's metadata has come */
         MonoTime met_at;
         bool is_down;                       /* no broker is up, or not the ones that lead what we read */
@@ -126,6 +129,8 @@ void intake_again(Intake *intake);
 Topic *intake_topic(const Intake *intake, Text name);
 void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth trouble, const char *why);
 int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset) MUST_CHECK;
+/* The first record since the anchor was asked for. */
+void partition_check(Intake *intake, Topic *topic, int32_t number, int64_t offset, uint64_t hash);
 void topic_leave(Intake *intake, Topic *topic);
 /* Looks for new partitions, reports them, tries again what waits. */
 void intake_sort_out(Intake *intake);

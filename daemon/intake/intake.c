@@ -76,10 +76,15 @@ static void record_hand_out(Intake *intake, const rd_kafka_message_t *message)
                 return;
         Partition *p = &topic->partitions[message->partition];
         /* What was on its way when the partition was left, or repeated. */
-        if (p->state != PARTITION_READING || message->offset < p->next_offset)
+        if (p->state != PARTITION_READING || (p->check.offset < 0 && message->offset < p->next_offset))
                 return;
         if (p->trouble != KAFKA_OK || intake->is_down)
                 partition_works(intake, p);
+        if (p->check.offset >= 0) {
+                const Record anchor = { .value = { message->payload, message->len } };
+                partition_check(intake, topic, message->partition, message->offset, record_hash(&anchor));
+                return;
+        }
         p->next_offset = message->offset + 1;
         intake->has_handed_out = true;
         const Record record = {

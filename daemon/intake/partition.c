@@ -45,7 +45,8 @@ int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset)
         Partition *p = topic_partition(topic, number);
         if (p->state == PARTITION_READING)
                 (void)partition_leave(intake, topic, number);
-        rd_kafka_topic_partition_list_t *list = list_of_one(topic, number, offset);
+        int64_t first = p->check.offset >= 0 ? p->check.offset : offset;
+        rd_kafka_topic_partition_list_t *list = list_of_one(topic, number, first);
         int r = error_take(rd_kafka_incremental_assign(intake->consumer, list));
         rd_kafka_topic_partition_list_destroy(list);
         p->state = r < 0 ? PARTITION_NEW : PARTITION_READING;
@@ -65,6 +66,7 @@ static void partition_forget(Partition *p)
         p->state = PARTITION_NEW;
         p->trouble = KAFKA_OK;
         p->retries = 0;
+        p->check.offset = -1;
         p->next_offset = -1;
         p->end_offset = -1;
 }
@@ -85,6 +87,75 @@ static void topic_shrink(Intake *intake, Topic *topic, int32_t count)
         }
 }
 
+/* ---- is it still the same topic? -------------------------------------------------------------------------------- */
+
+/* A log that ends below the anchor is believed after so long: a new leader may know of less for a moment. */
+static const Span end_grace = { 3 * INT64_C(1000000) };
+
+static void partition_replaced(Intake *intake, Topic *topic, int32_t number, const char *what)
+{
+        Partition *p = topic_partition(topic, number);
+        (void)partition_leave(intake, topic, number);
+        p->state = PARTITION_STOPPED;
+        p->trouble = KAFKA_TOPIC_REPLACED;
+        snprintf(p->why, sizeof p->why, "%s at offset %" PRId64 ", where a record was that has been read", what,
+                 p->check.offset);
+        p->check.offset = -1;
+        intake->ops->stopped(intake->userdata, topic->name, number, KAFKA_TOPIC_REPLACED);
+        health_update(intake);
+}
+
+static void partition_unverified(Intake *intake, Topic *topic, int32_t number)
+{
+        topic_partition(topic, number)->check.offset = -1;
+        intake->ops->unverified(intake->userdata, topic->name, number);
+}
+
+void partition_check(Intake *intake, Topic *topic, int32_t number, int64_t offset, uint64_t hash)
+{
+        Partition *p = topic_partition(topic, number);
+        Anchor anchor = p->check;
+        if (offset < anchor.offset)
+                return;
+        if (offset == anchor.offset && hash != anchor.hash) {
+                partition_replaced(intake, topic, number, "there is another record");
+                return;
+        }
+        if (offset > anchor.offset)
+                partition_unverified(intake, topic, number);
+        p->check.offset = -1;
+        /* Of what comes next anyway, nothing has to be fetched twice. Refused: it is new again, and reported. */
+        if (offset + 1 != p->next_offset)
+                (void)!partition_read(intake, topic, number, p->next_offset);
+}
+
+static void partition_check_end(Intake *intake, Topic *topic, int32_t number)
+{
+        const Partition *p = topic_partition(topic, number);
+        int64_t low, high;
+        if (p->check.offset >= 0 && mono_before(mono_add(p->checked_at, end_grace), intake_now(intake)) &&
+            rd_kafka_get_watermark_offsets(intake->consumer, topic->name.data, number, &low, &high) ==
+                    RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high >= 0 && high <= p->check.offset)
+                partition_replaced(intake, topic, number, "there is no record any more");
+}
+
+/* The anchor alone may be gone: then it is the next record's turn. */
+static void partition_gone(Intake *intake, Topic *topic, int32_t number)
+{
+        Partition *p = topic_partition(topic, number);
+        if (p->check.offset >= 0) {
+                partition_unverified(intake, topic, number);
+                (void)!partition_read(intake, topic, number, p->next_offset);
+                return;
+        }
+        (void)partition_leave(intake, topic, number);
+        p->state = PARTITION_STOPPED;
+        intake->ops->stopped(intake->userdata, topic->name, number, KAFKA_OFFSET_GONE);
+}
+
+/* ---- trouble ---------------------------------------------------------------------------------------------------- */
+
 /* Whatever was wrong, records behind it must not be read before it: librdkafka goes on behind a batch with a wrong
  * checksum, for one. */
 void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth trouble, const char *why)
@@ -96,10 +167,14 @@ void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth tr
                 topic_shrink(intake, topic, 0);
                 return;
         }
+        if (trouble == KAFKA_OFFSET_GONE) {
+                partition_gone(intake, topic, number);
+                return;
+        }
         (void)partition_leave(intake, topic, number);
         p->trouble = trouble;
         snprintf(p->why, sizeof p->why, "at offset %" PRId64 ": %s", p->next_offset, why);
-        p->state = trouble == KAFKA_OFFSET_GONE ? PARTITION_STOPPED : PARTITION_WAITING;
+        p->state = PARTITION_WAITING;
         p->retry_at = mono_add(intake_now(intake), retry_delay(p->retries++));
 }
 
@@ -115,6 +190,8 @@ static void partition_sort_out(Intake *intake, Topic *topic, int32_t number)
 {
         Partition *p = &topic->partitions[number];
         MonoTime now = intake_now(intake);
+        if (p->state == PARTITION_READING)
+                partition_check_end(intake, topic, number);
         if (p->state == PARTITION_WAITING && !mono_before(now, p->retry_at))
                 partition_retry(intake, topic, number);
         else if (p->state == PARTITION_READING && p->trouble != KAFKA_OK && number < topic->known_count &&
@@ -165,6 +242,25 @@ static void topic_look_for(Intake *intake, Topic *topic)
         topic->missing = topic_missing(intake->consumer, topic);
 }
 
+/* Offsets mean nothing in another cluster. */
+static void cluster_ask(Intake *intake)
+{
+        if (!intake->has_met || intake->has_asked_cluster)
+                return;
+        intake->has_asked_cluster = true;
+        char *id = rd_kafka_clusterid(intake->consumer, 0);
+        if (!id)
+                return;
+        intake->is_foreign = !intake->ops->cluster(intake->userdata, text_from(id));
+        rd_kafka_mem_free(intake->consumer, id);
+}
+
+void intake_accept_cluster(Intake *intake)
+{
+        intake->is_foreign = false;
+        intake_again(intake);
+}
+
 void intake_sort_out(Intake *intake)
 {
         for (Topic *topic = intake->topics; topic; topic = topic->next) {
@@ -172,7 +268,8 @@ void intake_sort_out(Intake *intake)
                 topic_look_for(intake, topic);
         }
         broker_meet(intake);
-        for (Topic *topic = intake->topics; topic; topic = topic->next)
+        cluster_ask(intake);
+        for (Topic *topic = intake->topics; topic && !intake->is_foreign; topic = topic->next)
                 for (size_t i = 0; i < topic->count; i++)
                         partition_sort_out(intake, topic, (int32_t)i);
         health_update(intake);
@@ -190,12 +287,30 @@ Topic *intake_topic(const Intake *intake, Text name)
 
 int intake_assign(Intake *intake, Text topic_name, int32_t partition, int64_t offset)
 {
+        return intake_resume(intake, topic_name, partition, offset, (Anchor){ .offset = -1 });
+}
+
+void intake_stand(Intake *intake, Text topic_name, int32_t partition, KafkaHealth trouble, const char *why)
+{
+        Topic *topic = intake_topic(intake, topic_name);
+        Partition *p = topic ? topic_partition(topic, partition) : NULL;
+        if (!p || p->state != PARTITION_STOPPED)
+                return;
+        p->trouble = trouble;
+        snprintf(p->why, sizeof p->why, "at offset %" PRId64 ": %s", p->next_offset, why);
+        health_update(intake);
+}
+
+int intake_resume(Intake *intake, Text topic_name, int32_t partition, int64_t offset, Anchor anchor)
+{
         Topic *topic = intake_topic(intake, topic_name);
         if (!topic)
                 return -ENOENT;
         Partition *p = topic_partition(topic, partition);
         p->trouble = KAFKA_OK;
         p->retries = 0;
+        p->check = anchor;
+        p->checked_at = intake_now(intake);
         return partition_read(intake, topic, partition, offset);
 }
 

@@ -65,3 +65,27 @@ int intake_find_starts(Intake *intake, const Source *source, int32_t first, int3
         rd_kafka_topic_partition_list_destroy(list);
         return r;
 }
+
+static int end_ask(Intake *intake, Text topic, int32_t partition, int64_t which, Span patience, int64_t *ret)
+{
+        const Source source = { .topic = topic };
+        rd_kafka_topic_partition_list_t *list = list_make(&source, partition, 1, which);
+        int r = offsets_ask(intake, list, patience);
+        *ret = list->elems[0].offset;
+        rd_kafka_topic_partition_list_destroy(list);
+        return r == 0 && *ret < 0 ? -EAGAIN : r;
+}
+
+int intake_find_ends(Intake *intake, Text topic, int32_t partition, Span patience, int64_t *ret_begin, int64_t *ret_end)
+{
+        Span half = { patience.us / 2 };
+        int64_t begin, end;
+        int r = end_ask(intake, topic, partition, RD_KAFKA_OFFSET_BEGINNING, half, &begin);
+        if (r == 0)
+                r = end_ask(intake, topic, partition, RD_KAFKA_OFFSET_END, half, &end);
+        if (r < 0)
+                return r;
+        *ret_begin = begin;
+        *ret_end = end;
+        return 0;
+}

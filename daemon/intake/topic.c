@@ -32,7 +32,8 @@ Partition *topic_partition(Topic *topic, int32_t number)
         while (topic->count <= (size_t)number) {
                 topic->partitions =
                         arena_grow(topic->arena, topic->partitions, topic->count, &topic->capacity, sizeof(Partition));
-                topic->partitions[topic->count++] = (Partition){ .next_offset = -1, .end_offset = -1, .leader = -1 };
+                topic->partitions[topic->count++] =
+                        (Partition){ .next_offset = -1, .check.offset = -1, .end_offset = -1, .leader = -1 };
         }
         return &topic->partitions[number];
 }

@@ -248,7 +248,7 @@ static void batch_fenced(Service *s, Batch *batch)
                 Input *input = &batch->inputs[i];
                 if (input->kind == INPUT_ANSWER)
                         (void)parcel_arena_drop(input->answer.memory);
-                else if (input->kind != INPUT_DEAD)
+                else if (input->kind != INPUT_DEAD && input->kind != INPUT_PLACE)
                         batch->inputs[kept++] = *input;
         }
         batch->input_count = kept;

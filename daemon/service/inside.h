@@ -25,6 +25,9 @@ typedef struct Partition {
         char *topic;
         int32_t partition;
         bool is_assigned;
+        bool is_new_log;        /* it is not the one that was read before */
+        int32_t log;            /* see Place */
+        bool is_gone, is_asked; /* its offset is not in the log; the ends of the log are being asked for */
         int64_t next_offset;   /* of the record after the last one judged */
         int64_t stored_offset; /* as of the last batch that was submitted */
         int64_t generation;
@@ -94,6 +97,9 @@ struct Service {
         Partition *partitions;
         size_t partition_count, partition_capacity;
         size_t partition_last; /* where the last record belonged: runs of one partition are long */
+        char *cluster;         /* whose offsets these are; NULL: not known yet */
+        char *other_cluster;   /* the one that was met instead */
+        int64_t gaps, gap_records;
         StartLookup *lookups;  /* under way */
         WallTime now;          /* sampled once for each run of records */
 
@@ -148,6 +154,16 @@ void service_lookups_forget(Service *s);
 void service_on_health(void *userdata, KafkaHealth health, Text words);
 bool service_kafka_is_ready(const Service *s);
 NoticeId service_kafka_notice(KafkaHealth health); /* NOTICE_MAX: not worth a word */
+Partition *service_partition_find(Service *s, Text topic, int32_t number);
+void service_partition_start(Service *s, Partition *p);
+/* places.c */
+int service_places_load(Service *s, Store *store) MUST_CHECK;
+bool service_on_cluster(void *userdata, Text id);
+void service_on_stopped(void *userdata, Text topic, int32_t partition, KafkaHealth why);
+void service_on_unverified(void *userdata, Text topic, int32_t partition);
+void service_places_tick(Service *s);
+/* One message to each operator, with the next batch. */
+void service_tell_operators(Service *s, const char *format, ...) PRINTF_LIKE(2, 3);
 /* sends.c */
 void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);

@@ -10,7 +10,7 @@ static const Span LOOKUP_PATIENCE = { 500 * 1000 };
 
 /* ---- partitions ------------------------------------------------------------------------------------------------- */
 
-static Partition *partition_find(Service *s, Text topic, int32_t number)
+Partition *service_partition_find(Service *s, Text topic, int32_t number)
 {
         if (s->partition_last < s->partition_count) {
                 Partition *p = &s->partitions[s->partition_last];
@@ -51,6 +51,7 @@ static Partition *partition_add(Service *s, const OffsetRow *row)
                 .anchor_offset = row->anchor_offset,
                 .anchor_time = row->anchor_time,
                 .anchor_hash = row->anchor_hash,
+                .log = row->log,
         };
         must(p->topic != NULL);
         return p;
@@ -59,7 +60,7 @@ static Partition *partition_add(Service *s, const OffsetRow *row)
 static int partition_visit(void *userdata, const OffsetRow *row)
 {
         Service *s = userdata;
-        Partition *p = partition_find(s, row->topic, row->partition);
+        Partition *p = service_partition_find(s, row->topic, row->partition);
         if (!p)
                 (void)partition_add(s, row);
         return 0;
@@ -93,7 +94,8 @@ void service_moves_add(Service *s, Batch *batch)
                                 .generation = p->generation,
                                 .anchor_offset = p->anchor_offset,
                                 .anchor_time = p->anchor_time,
-                                .anchor_hash = p->anchor_hash },
+                                .anchor_hash = p->anchor_hash,
+                                .log = p->log },
                 };
                 p->stored_offset = p->next_offset;
         }
@@ -123,7 +125,7 @@ void service_partitions_forget(Service *s)
         for (size_t i = 0; i < batch->input_count; i++) {
                 if (batch->inputs[i].kind == INPUT_ANSWER)
                         (void)parcel_arena_drop(batch->inputs[i].answer.memory);
-                else if (batch->inputs[i].kind != INPUT_DEAD)
+                else if (batch->inputs[i].kind != INPUT_DEAD && batch->inputs[i].kind != INPUT_PLACE)
                         batch->inputs[kept++] = batch->inputs[i];
         }
         batch->input_count = kept;
@@ -195,9 +197,10 @@ static void lookup_unlink(StartLookup *l)
         }
 }
 
-static void partition_start(Service *s, Partition *p)
+void service_partition_start(Service *s, Partition *p)
 {
-        int r = intake_assign(s->intake, text_from(p->topic), p->partition, p->next_offset);
+        int r = intake_resume(s->intake, text_from(p->topic), p->partition, p->next_offset,
+                              (Anchor){ p->anchor_offset, p->anchor_hash });
         if (r < 0)
                 notice_log(NOTICE_PARTITION_REFUSED, about_partition(text_from(p->topic), p->partition),
                            "\"%s\" partition %d: %s", p->topic, p->partition, strerror(-r));
@@ -219,9 +222,9 @@ static void lookup_done(void *userdata)
                                   .next_offset = l->offsets[i],
                                   .anchor_offset = -1,
                                   .anchor_time = WALL_NONE };
-                if (partition_find(s, row.topic, row.partition))
+                if (service_partition_find(s, row.topic, row.partition))
                         continue;
-                partition_start(s, partition_add(s, &row));
+                service_partition_start(s, partition_add(s, &row));
                 notice_log(NOTICE_PARTITION_NEW, about_record(row.topic, row.partition, row.next_offset),
                            "\"" TEXT_F "\" partition %d, from offset %lld", TEXT_ARG(row.topic), row.partition,
                            (long long)row.next_offset);
@@ -295,9 +298,9 @@ static void on_partition(void *userdata, const Source *source, int32_t partition
         Service *s = userdata;
         if (s->is_stopping || !s->is_continued)
                 return;
-        Partition *known = partition_find(s, source->topic, partition);
+        Partition *known = service_partition_find(s, source->topic, partition);
         if (known)
-                partition_start(s, known);
+                service_partition_start(s, known);
         else if (!lookup_is_under_way(s, source->topic, partition))
                 lookup_start(s, source, partition, partition_count);
 }
@@ -342,12 +345,18 @@ static void record_judge(Service *s, const Record *record)
 static void on_record(void *userdata, const Record *record)
 {
         Service *s = userdata;
-        Partition *p = partition_find(s, record->place.topic, record->place.partition);
+        Partition *p = service_partition_find(s, record->place.topic, record->place.partition);
         if (!p || record->place.offset < p->next_offset)
                 return; /* Kafka may hand out what was read already; the database knows better */
         if (!wall_is_set(s->now))
                 s->now = clock_wall();
-        record_judge(s, record);
+        if (p->log == 0) {
+                record_judge(s, record);
+        } else {
+                Record placed = *record;
+                placed.place.log = p->log;
+                record_judge(s, &placed);
+        }
         s->figures_answers++;
         p->next_offset = record->place.offset + 1;
         if (p->anchor_offset < p->stored_offset) { /* one for each batch: hashing every record would cost a tenth */
@@ -398,6 +407,9 @@ const IntakeOps SERVICE_INTAKE_OPS = {
         .drained = on_drained,
         .has_room = has_room,
         .partition = on_partition,
+        .cluster = service_on_cluster,
+        .stopped = service_on_stopped,
+        .unverified = service_on_unverified,
         .health = service_on_health,
         .dead_letter = service_on_letter,
 };

@@ -246,6 +246,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
         service_check_tick(s);
         reload_if_asked(s);
         service_lookups_retry(s);
+        service_places_tick(s);
         service_letters_tick(s);
         service_lanes_relieve(s);
         tick_turn(s);
@@ -359,6 +360,8 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
         if (r >= 0)
                 service_backup_load(s, turn_store(turn));
         if (r >= 0)
+                r = service_places_load(s, turn_store(turn));
+        if (r >= 0)
                 r = thread_add(s, turn);
         if (r >= 0)
                 r = edges_add(s, arena, reterr_message);
@@ -392,6 +395,8 @@ static void partitions_done(Service *s)
         for (size_t i = 0; i < s->partition_count; i++)
                 free(s->partitions[i].topic);
         free(s->partitions);
+        free(s->cluster);
+        free(s->other_cluster);
 }
 
 Service *service_free(Service *s)

@@ -236,6 +236,9 @@ static void kafka_status(Service *s, JsonWriter *w, Buffer *text)
         intake_partitions(s->intake, lag_add, &lag);
         json_close(w, ']');
         json_field_integer(w, "lag", lag.messages);
+        json_field_text(w, "cluster", s->cluster ? text_from(s->cluster) : TEXT_NONE);
+        json_field_integer(w, "gaps", s->gaps);
+        json_field_integer(w, "gap_records", s->gap_records);
         json_close(w, '}');
         buffer_putf(text, "kafka        %s; ", kafka_health_text(health));
         buffer_put_count(text, (int64_t)lag.partitions, "partition");
@@ -245,6 +248,9 @@ static void kafka_status(Service *s, JsonWriter *w, Buffer *text)
         if (lag.unknown > 0)
                 buffer_putf(text, " (of %zu not known yet)", lag.unknown);
         buffer_put_literal(text, "\n");
+        if (s->gaps > 0)
+                buffer_putf(text, "gaps         %lld, with %lld records that were never read: see v_gap\n",
+                            (long long)s->gaps, (long long)s->gap_records);
 }
 
 static void cases_status(Service *s, JsonWriter *w, Buffer *text)

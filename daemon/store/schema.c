@@ -13,6 +13,7 @@ _Static_assert(MODE_LIVE == 0 && MODE_SHADOW == 1 && MODE_TOO_OLD == 2 && MODE_M
 _Static_assert(DELIVERY_PENDING == 0 && DELIVERY_ACCEPTED == 1 && DELIVERY_FAILED == 2 && DELIVERY_DROPPED == 3,
                "stored");
 _Static_assert(DEAD_LETTER_PENDING == 1 && DEAD_LETTER_PUBLISHED == 2, "stored");
+_Static_assert(GAP_EXPIRED == 0 && GAP_SKIPPED == 1 && GAP_WHY_MAX == 2, "stored");
 _Static_assert(MESSAGE_ALERT == 0 && RECIPIENT_OWNER == 0, "stored");
 
 /* One text a version; never changed once it was released. What a store lacks is applied in one transaction. */
@@ -179,7 +180,36 @@ const char *const schema_migrations[] = {
         /* version 2 */
         /* by channel: what waits for one that is slow or broken is not walked through for the others */
         "DROP INDEX delivery_due;"
-        "CREATE INDEX delivery_due ON delivery (channel, next_at) WHERE state = 0;",
+        "CREATE INDEX delivery_due ON delivery (channel, next_at) WHERE state = 0;"
+
+        "CREATE TABLE kafka_gap ("
+        " number INTEGER PRIMARY KEY,"
+        " topic TEXT NOT NULL,"
+        " partition INTEGER NOT NULL,"
+        " from_offset INTEGER NOT NULL,"
+        " to_offset INTEGER NOT NULL,"
+        " why INTEGER NOT NULL,"
+        " found_at INTEGER) STRICT;"
+
+        "CREATE TABLE kafka_attempt (" /* records that the process died of */
+        " topic TEXT NOT NULL,"
+        " partition INTEGER NOT NULL,"
+        " record_offset INTEGER NOT NULL,"
+        " deaths INTEGER NOT NULL,"
+        " PRIMARY KEY (topic, partition, record_offset)) WITHOUT ROWID, STRICT;"
+
+        /* which log of that name: a topic that was made anew has other records at the same offsets */
+        "ALTER TABLE kafka_offset ADD COLUMN log INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE response ADD COLUMN log INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE dead_letter ADD COLUMN log INTEGER NOT NULL DEFAULT 0;"
+        "DROP INDEX response_place;"
+        "CREATE UNIQUE INDEX response_place ON response (record_offset, partition, topic, log);"
+        "DROP INDEX dead_letter_place;"
+        "CREATE UNIQUE INDEX dead_letter_place ON dead_letter (topic, partition, record_offset, log);"
+
+        /* in the order in which they lose their bytes, within a state */
+        "DROP INDEX dead_letter_bytes;"
+        "CREATE INDEX dead_letter_bytes ON dead_letter (state) WHERE bytes > 0;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_migrations);

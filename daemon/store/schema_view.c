@@ -19,6 +19,7 @@ WORDS(recipient_kind_text, RecipientKind)
 WORDS(message_text, Message)
 WORDS(delivery_state_text, DeliveryState)
 WORDS(dead_letter_state_text, DeadLetterState)
+WORDS(gap_why_text, GapWhy)
 
 /* The core has sentences for these. */
 static const char *submitted_note_of(int number)
@@ -118,10 +119,11 @@ static const Column RESPONSE_VIEW[] = {
         VALUE("number", "response.number", "counts the answers that were flagged"),
         PLAIN("case_number", "the case it opened or joined"),
         VALUE("source", "source.text", "where it comes from, a name of the configuration"),
-        PLAIN("response_id", "its id there; TOPIC/PARTITION/OFFSET where answers have none"),
+        PLAIN("response_id", "its id there; TOPIC/PARTITION/OFFSET where answers have none, and /LOG if that is not 0"),
         VALUE("topic", "topic.text", "its place in Kafka: topic,"),
         PLAIN("partition", "partition"),
         VALUE("offset", "record_offset", "and offset"),
+        VALUE("log", "response.log", "the log that it stands in, as in v_offset"),
         TIME("record_at", NULL, "the record's own time"),
         TIME("submitted_at", NULL, "when the customer answered"),
         WORD("submitted_note", NULL, submitted_note, SUBMITTED_NOTE_MAX,
@@ -189,6 +191,7 @@ static const Column DEAD_LETTER_VIEW[] = {
         PLAIN("topic", "the record's place: topic,"),
         PLAIN("partition", "partition"),
         VALUE("offset", "record_offset", "and offset"),
+        PLAIN("log", "the log that it stands in, as in v_offset"),
         TIME("record_at", NULL, "the record's own time"),
         PLAIN("reason", "why it could not be read"),
         PLAIN("key", "its key, the original bytes"),
@@ -209,6 +212,17 @@ static const Column OFFSET_VIEW[] = {
         TIME("anchor_at", NULL, "its time"),
         VALUE("anchor_hash", "printf('%016x', anchor_hash)",
               "its hash: tells at the start whether the topic is still the same"),
+        PLAIN("log", "which log of that name it is: 0, and one more each time that the topic was made anew"),
+};
+
+static const Column GAP_VIEW[] = {
+        PLAIN("topic", "topic"),
+        PLAIN("partition", "partition"),
+        PLAIN("from_offset", "the first record that was never read"),
+        PLAIN("to_offset", "the record behind the last of them"),
+        WORD("why", NULL, gap_why_text, GAP_WHY_MAX,
+             "expired: Kafka had deleted them before they were read; skipped: an operator went on behind them"),
+        TIME("found_at", NULL, "when it was found, or skipped"),
 };
 
 #define VIEW(view, table, rows, meant)                   \
@@ -228,6 +242,7 @@ static const View VIEWS[] = {
         VIEW("v_delivery", "delivery", DELIVERY_VIEW, "one row a message to one recipient on one channel"),
         VIEW("v_dead_letter", "dead_letter", DEAD_LETTER_VIEW, "one row a record that could not be read"),
         VIEW("v_offset", "kafka_offset", OFFSET_VIEW, "one row a partition: how far it is read"),
+        VIEW("v_gap", "kafka_gap", GAP_VIEW, "one row for each run of records that were never read"),
 };
 
 /* ---- the view's text -------------------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ int store_dead_letter_add(Store *store, const DeadLetterRow *row, bool *ret_is_n
         bind_time(&b, row->recorded_at);
         bind_integer(&b, row->state);
         bind_integer(&b, bytes_of(row));
+        bind_integer(&b, row->place.log);
         int64_t changes;
         int r = statement_run(store, &b, &changes);
         if (r < 0)
@@ -58,6 +59,8 @@ static int dead_letter_row(Store *store, Row *row, DeadLetterRow *ret)
         o.headers = row_text(row);
         o.recorded_at = row_time(row);
         o.state = (DeadLetterState)row_enum(row, DEAD_LETTER_STATE_MAX);
+        (void)row_integer(row); /* bytes */
+        o.place.log = row_int32(row);
         if (row->is_bad)
                 return store_refuse(store, -EUCLEAN, "dead letter %lld cannot be read back", (long long)o.row);
         *ret = o;

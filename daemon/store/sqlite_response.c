@@ -25,6 +25,7 @@ int store_response_add(Store *store, const ResponseRow *row, bool *ret_is_new)
         bind_text(&b, row->fields);
         bind_text(&b, row->trail);
         bind_text(&b, row->traceparent);
+        bind_integer(&b, row->place.log);
         int64_t changes;
         r = statement_run(store, &b, &changes);
         if (r < 0)
@@ -50,6 +51,7 @@ static int response_row(Store *store, Row *row, ResponseRow *ret)
         o.fields = row_text(row);
         o.trail = row_text(row);
         o.traceparent = row_text(row);
+        o.place.log = row_int32(row);
         if (row->is_bad)
                 return store_refuse(store, -EUCLEAN, "response %lld cannot be read back", (long long)o.row);
         *ret = o;

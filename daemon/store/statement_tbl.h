@@ -13,14 +13,14 @@
 
 #define RESPONSE_COLUMNS                                                                                       \
         "number, case_number, source, response_id, topic, partition, record_offset, record_at, submitted_at, " \
-        "recorded_at, submitted_note, fields, trail, traceparent"
+        "recorded_at, submitted_note, fields, trail, traceparent, log"
 
 #define DELIVERY_COLUMNS                                                                                    \
         "number, case_number, epoch, rung, occurrence, sequence, recipient, channel, why, message, state, " \
         "due_at, next_at, first_tried_at, ended_at, attempts, code, detail, late, fell_over, note"
 
 #define DEAD_LETTER_COLUMNS \
-        "number, topic, partition, record_offset, record_at, reason, key, value, headers, recorded_at, state, bytes"
+        "number, topic, partition, record_offset, record_at, reason, key, value, headers, recorded_at, state, bytes, log"
 
 /* Of each list of cases: ?1 how far it may walk, ?2 owner, ?3 territory (NULL: any), ?4 how many are wanted,
  * ?5 now, ?6 customer, ?7 and ?8 whether only open and only overdue ones are asked for. */
@@ -37,15 +37,32 @@
           "WHERE topic = ? AND partition = ? AND next_offset = ? AND generation = ?")                               \
         X(OFFSET_ADD, TURN,                                                                                         \
           "INSERT INTO kafka_offset (topic, partition, next_offset, generation, anchor_offset, anchor_at, "         \
-          "anchor_hash) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")                                       \
+          "anchor_hash, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")                                       \
         X(OFFSETS, LIST,                                                                                            \
-          "SELECT topic, partition, next_offset, generation, anchor_offset, anchor_at, anchor_hash "                \
+          "SELECT topic, partition, next_offset, generation, anchor_offset, anchor_at, anchor_hash, log "                \
           "FROM kafka_offset ORDER BY topic, partition")                                                            \
+        X(OFFSET_PLACE, TURN,                                                                                       \
+          "UPDATE kafka_offset SET next_offset = ?, generation = generation + 1, anchor_offset = -1, "              \
+          "anchor_at = NULL, anchor_hash = 0, log = ? WHERE topic = ? AND partition = ? AND next_offset = ? AND generation = ?") \
+        X(GAP_ADD, TURN,                                                                                            \
+          "INSERT INTO kafka_gap (topic, partition, from_offset, to_offset, why, found_at) "                        \
+          "VALUES (?, ?, ?, ?, ?, ?)")                                                                              \
+        X(GAPS, LIST,                                                                                               \
+          "SELECT topic, partition, from_offset, to_offset, why, found_at FROM kafka_gap ORDER BY number DESC "     \
+          "LIMIT ?")                                                                                                \
+        X(GAPS_COUNT, LIST, "SELECT count(*), sum(to_offset - from_offset) FROM kafka_gap")                         \
+        X(ATTEMPT_ADD, TURN,                                                                                        \
+          "INSERT INTO kafka_attempt (topic, partition, record_offset, deaths) VALUES (?, ?, ?, 1) "                \
+          "ON CONFLICT DO UPDATE SET deaths = deaths + 1")                                                          \
+        X(ATTEMPTS, LIST, "SELECT topic, partition, record_offset, deaths FROM kafka_attempt")                      \
+        X(ATTEMPTS_TAKE, LIST,                                                                                      \
+          "DELETE FROM kafka_attempt WHERE record_offset < (SELECT next_offset FROM kafka_offset AS o "             \
+          "WHERE o.topic = kafka_attempt.topic AND o.partition = kafka_attempt.partition)")                         \
         /* responses */                                                                                             \
         X(RESPONSE_LAST, TURN, "SELECT max(number) FROM response")                                                  \
         X(RESPONSE_ADD, TURN,                                                                                       \
-          "INSERT INTO response (" RESPONSE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
-          "ON CONFLICT (source, response_id) DO NOTHING ON CONFLICT (topic, partition, record_offset) DO NOTHING")  \
+          "INSERT INTO response (" RESPONSE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
+          "ON CONFLICT (source, response_id) DO NOTHING ON CONFLICT (topic, partition, record_offset, log) DO NOTHING")  \
         X(RESPONSE_LOAD, TURN, "SELECT " RESPONSE_COLUMNS " FROM response WHERE number = ?")                        \
         X(RESPONSE_NEWEST, TURN,                                                                                    \
           "SELECT " RESPONSE_COLUMNS " FROM response WHERE case_number = ? ORDER BY number DESC LIMIT 1")           \
@@ -161,8 +178,8 @@
         /* dead letters */                                                                                          \
         X(DEAD_LETTER_LAST, TURN, "SELECT max(number) FROM dead_letter")                                            \
         X(DEAD_LETTER_ADD, TURN,                                                                                    \
-          "INSERT INTO dead_letter (" DEAD_LETTER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
-          "ON CONFLICT (topic, partition, record_offset) DO NOTHING")                                               \
+          "INSERT INTO dead_letter (" DEAD_LETTER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
+          "ON CONFLICT (topic, partition, record_offset, log) DO NOTHING")                                               \
         X(DEAD_LETTER_SAVE, TURN, "UPDATE dead_letter SET state = ? WHERE number = ?")                              \
         X(DEAD_LETTERS_ALL, LIST, "SELECT " DEAD_LETTER_COLUMNS " FROM dead_letter ORDER BY number DESC LIMIT ?")   \
         X(DEAD_LETTERS_IN_STATE, TURN,                                                                              \

@@ -13,6 +13,13 @@ const char *delivery_state_text(DeliveryState state)
         return texts[state];
 }
 
+const char *gap_why_text(GapWhy why)
+{
+        static const char *const texts[GAP_WHY_MAX] = { [GAP_EXPIRED] = "expired", [GAP_SKIPPED] = "skipped" };
+        must(why < GAP_WHY_MAX);
+        return texts[why];
+}
+
 const char *dead_letter_state_text(DeadLetterState state)
 {
         static const char *const texts[DEAD_LETTER_STATE_MAX] = {

@@ -246,6 +246,21 @@ static int work_moves(Work *w)
         return 0;
 }
 
+static int work_place(Work *w, const PartitionMove *move)
+{
+        int r = store_offset_place(w->store, &move->from, move->to, move->from.log);
+        if (r >= 0 && move->notice.data)
+                r = work_tell_operators(w, move->notice);
+        if (r < 0 || move->to <= move->from.next_offset)
+                return r;
+        return store_gap_add(w->store, &(GapRow){ .topic = move->from.topic,
+                                                  .partition = move->from.partition,
+                                                  .from = move->from.next_offset,
+                                                  .to = move->to,
+                                                  .why = move->why,
+                                                  .found_at = w->now });
+}
+
 static int work_input(Work *w, Input *input)
 {
         switch (input->kind) {
@@ -257,6 +272,10 @@ static int work_input(Work *w, Input *input)
                 return work_dead(w, &input->dead);
         case INPUT_LETTER:
                 return store_dead_letter_save(w->store, input->letter.row, input->letter.state);
+        case INPUT_PLACE:
+                return work_place(w, &input->place);
+        case INPUT_NOTICE:
+                return work_tell_operators(w, input->notice);
         case INPUT_ACT:
                 return work_act(w, input->act);
         case INPUT_CALL:

@@ -67,6 +67,8 @@ static const MetricRow TABLE[METRIC_MAX] = {
                                    "Age of the oldest message that is due and not delivered." },
         [METRIC_CONSUMER_LAG] = { "consumer_lag_messages", METRIC_GAUGE, "topic", "partition", NULL,
                                   "Kafka records that are not read yet." },
+        [METRIC_GAP_RECORDS] = { "gap_records_total", METRIC_COUNTER, "topic", "partition", NULL,
+                                 "Records that Kafka had deleted before they were read." },
         [METRIC_OFFSET_CONFLICTS] = { "offset_conflicts_total", METRIC_COUNTER, NULL, NULL, NULL,
                                       "Batches dropped because somebody else had moved the offset." },
         [METRIC_STORE_COMMIT] = { "store_commit_seconds", METRIC_HISTOGRAM, NULL, NULL, COMMIT,

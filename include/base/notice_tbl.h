@@ -183,6 +183,19 @@
           "topic was made anew.", \
           "Ask those who run Kafka what happened to the topic; closedloopctl status names the partition. Longer " \
           "retention prevents it.") \
+        X(KAFKA_TOPIC_REPLACED, ERR, "65df521fbfea4b5eb41891e81b28339b", \
+          "a Kafka topic is not the one that was read before", \
+          "Where the last record was that has been read, there is another one now, or none: the topic was deleted and " \
+          "made anew, or it has lost records. Its offsets mean other records, so the partition stands still.", \
+          "Ask those who run Kafka what happened to the topic. Then say for each partition where to go on: " \
+          "closedloopctl partition TOPIC PARTITION --from beginning. What was read before is known by its id and is " \
+          "not told twice.") \
+        X(KAFKA_OTHER_CLUSTER, ERR, "14bfec6d1d4444b5b203ff3963e059ca", \
+          "this is another Kafka cluster", \
+          "The brokers of kafka.brokers belong to another cluster than the one whose offsets are in the store. Nothing " \
+          "is read of it.", \
+          "Mend kafka.brokers if that is a mistake. If the cluster was replaced: closedloopctl cluster accept, then " \
+          "closedloopctl status shows which partitions want to be told where to go on.") \
         X(KAFKA_UNREADABLE, ERR, "6cbf7234330744ec8b5a83ae856aa89f", \
           "a Kafka partition cannot be read", \
           "What the broker hands out has a wrong checksum or is too large for any client.", \
@@ -197,6 +210,20 @@
           "The Kafka client refused to read one partition.", \
           "It is tried again by itself; if closedloopctl status still shows the partition standing, systemctl " \
           "restart closedloopd.") \
+        X(GAP, ERR, "3a65839e46424bdc9d81006c7da14241", \
+          "records expired before they were read", \
+          "Kafka keeps records for a time only, and the service was away or behind for longer. What they said is lost; " \
+          "operators were told, and reading went on behind them.", \
+          "Ask those who run Kafka for a longer retention of the topic. v_gap in a copy of the store lists every gap.") \
+        X(PARTITION_PLACED, NOTICE, "4dca1ba360934c03bf3e977297379a2e", \
+          "an operator has moved a partition", \
+          "Somebody used closedloopctl partition.", \
+          "Nothing.") \
+        X(ANCHOR_UNVERIFIED, INFO, "c129f04aa1144155a06acd96cf803381", \
+          "it cannot be checked whether a topic is still the same", \
+          "The last record that was read is not in the log any more: it has expired, or compaction took it away. " \
+          "Reading goes on.", \
+          "Nothing.") \
         X(PARTITION_NEW, INFO, "866fb74774cb458db0ca580a7d77ffc5", \
           "a partition is read for the first time", \
           "A topic is new here, or it was given more partitions.", \

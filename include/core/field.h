@@ -154,5 +154,6 @@ typedef struct Source {
         WallTime start_time;
         Span max_age;
         Anonymous anonymous;
+        bool stops_at_gap; /* records have expired unread: stand still instead of going on */
         JsonLimits limits;
 } Source;

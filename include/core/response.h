@@ -55,6 +55,7 @@ typedef struct Place { /* in Kafka */
         int32_t partition;
         int64_t offset;
         WallTime record_time; /* when it arrived, if the record has none: always set */
+        int32_t log;          /* which log of that name: 0, and one more each time that the topic was made anew */
 } Place;
 
 typedef enum SubmittedNote {

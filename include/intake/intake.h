@@ -2,8 +2,8 @@
  * dead letters out. The only header that speaks for librdkafka.
  * Owns:    a consumer, its queues and wake-up descriptors; a producer once a dead letter has to be written.
  * Errors:  what goes wrong with Kafka is a health state with words, not an error: reading goes on by itself.
- * Called:  from the loop thread; intake_find_starts() alone blocks (at most the timeout) and is for the turn thread.
- *          It must have returned before intake_free(). No function of the intake may be called from ops->record but
+ * Called:  from the loop thread; intake_find_starts() and _ends() alone block (at most the timeout) and are for the
+ *          turn thread. They must have returned before intake_free(). No function of the intake may be called from ops->record but
  *          intake_continue(), record_hash() and record_header*(); from the other ops all but intake_free() and
  *          intake_reconfigure(). */
 #pragma once
@@ -43,6 +43,8 @@ typedef enum KafkaHealth {
         KAFKA_ACL,
         KAFKA_NO_TOPIC,
         KAFKA_OFFSET_GONE, /* a partition stands still: its offset is not in the log */
+        KAFKA_TOPIC_REPLACED, /* a partition stands still: where its last record was there is another one, or none */
+        KAFKA_OTHER_CLUSTER,  /* all stand still: the brokers are not those that the offsets are of */
         KAFKA_UNREADABLE,  /* a partition stands still: a checksum is wrong, or a record too large; it is tried again */
         KAFKA_HEALTH_MAX,
 } KafkaHealth;
@@ -61,6 +63,15 @@ typedef struct IntakeOps {
          * and again after intake_restart() and when a deleted topic comes back: then after ops->drained, for what was
          * read of it before. partition_count is how many the topic has. */
         void (*partition)(void *userdata, const Source *source, int32_t partition, int32_t partition_count);
+        /* Before any partition is reported: which cluster this is. False: nothing of it is read until
+         * intake_accept_cluster(). Never told of brokers that have no such id. */
+        bool (*cluster)(void *userdata, Text id);
+        /* A partition stands still until it is assigned again. KAFKA_OFFSET_GONE: its offset is not in the log; find out
+         * with intake_find_ends(), then assign it or say with intake_stand() why it stays. KAFKA_TOPIC_REPLACED: it has
+         * been said. */
+        void (*stopped)(void *userdata, Text topic, int32_t partition, KafkaHealth why);
+        /* The anchor's record is not in the log any more, by age or compaction: reading goes on unverified. */
+        void (*unverified)(void *userdata, Text topic, int32_t partition);
         /* health changed, or what is wrong with topics and partitions; text is one line for an operator, without
          * secrets. Other words for the same outage are not told: intake_health() has the latest. */
         void (*health)(void *userdata, KafkaHealth health, Text text);
@@ -87,6 +98,21 @@ DEFINE_CLEANUP(Intake, intake_free)
  * not reported yet: at a restart, assign what the database knows at once. -ENOENT: no source has this topic. -EIO:
  * librdkafka refused; the partition is reported again. */
 int intake_assign(Intake *intake, Text topic, int32_t partition, int64_t offset) MUST_CHECK;
+
+/* The last record that was read: tells whether the topic is still the same. */
+typedef struct Anchor {
+        int64_t offset; /* -1: none */
+        uint64_t hash;
+} Anchor;
+/* The same, after a look at the anchor: it is fetched again and compared, but not handed out. */
+int intake_resume(Intake *intake, Text topic, int32_t partition, int64_t offset, Anchor anchor) MUST_CHECK;
+/* A partition that has stopped stays so: why, for its health. */
+void intake_stand(Intake *intake, Text topic, int32_t partition, KafkaHealth trouble, const char *why);
+/* What ops->cluster has refused is read after all. */
+void intake_accept_cluster(Intake *intake);
+/* The first offset in the log and the one behind the last that may be read. Like intake_find_starts(). */
+int intake_find_ends(Intake *intake, Text topic, int32_t partition, Span patience, int64_t *ret_begin,
+                     int64_t *ret_end) MUST_CHECK;
 
 /* Where partitions never seen start by their source's rule: the end, the beginning or the first record since a time;
  * `count` of them from `first` on, in one request to each broker. Blocks at most `patience`; -EAGAIN: no answer for

@@ -38,6 +38,29 @@ bool service_test(Service *service, Text channel, Text person, TestDone done, vo
 /* Copies the store to a new file, checks the copy and only then gives it its name. Words: the file, or what went wrong. */
 typedef void (*BackupDone)(void *userdata, int error, Text words);
 bool service_backup(Service *service, Text file, BackupDone done, void *userdata, const char **ret_reason);
+/* An operator puts a partition elsewhere; kept by the caller until done is called, on the loop. */
+typedef enum PlaceWhere {
+        PLACE_BEGINNING,
+        PLACE_END,
+        PLACE_OFFSET,
+} PlaceWhere;
+typedef struct Placement Placement;
+struct Placement {
+        Text topic;
+        int32_t partition;
+        PlaceWhere where;
+        int64_t offset; /* PLACE_OFFSET */
+        void (*done)(Placement *placement);
+        void *userdata;
+
+        /* out */
+        int error;          /* 0; -EAGAIN: Kafka does not answer; -ERANGE: not in the log; else the store's */
+        int64_t begin, end; /* of the log; unless -EAGAIN */
+        int64_t from, to;   /* from -1: the partition was never read */
+        int64_t skipped;    /* recorded as a gap */
+};
+bool service_place(Service *service, Placement *placement); /* false: no source reads this topic */
+bool service_accept_cluster(Service *service);              /* false: it is the one that was read before */
 
 /* status as JSON members into an open object, and as lines for people. */
 void service_status(Service *service, JsonWriter *w, Buffer *text);

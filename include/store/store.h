@@ -97,6 +97,7 @@ typedef struct OffsetRow {
         int64_t anchor_offset; /* the last record read; -1: none yet */
         WallTime anchor_time;
         uint64_t anchor_hash;
+        int32_t log; /* see Place */
 } OffsetRow;
 
 /* Compare and swap: from the stored (next_offset = from, generation) to row->next_offset and its anchor. -ESTALE if
@@ -106,6 +107,34 @@ int store_offset_move(Store *store, const OffsetRow *row, int64_t from) MUST_CHE
 int store_offset_add(Store *store, const OffsetRow *row) MUST_CHECK;
 typedef int (*OffsetVisit)(void *userdata, const OffsetRow *row);
 int store_offsets(Store *store, OffsetVisit visit, void *userdata) MUST_CHECK; /* also outside a transaction */
+
+/* An operator, or a gap, moves a partition: from what is stored in row (next_offset, generation) to next_offset in this
+ * log, without an anchor and as the next generation. -ESTALE if the row is not as expected. */
+int store_offset_place(Store *store, const OffsetRow *row, int64_t next_offset, int32_t log) MUST_CHECK;
+
+/* Records that were never read, and never will be unless somebody puts the partition back. */
+typedef enum GapWhy {
+        GAP_EXPIRED, /* Kafka had deleted them before they were read */
+        GAP_SKIPPED, /* an operator went on behind them */
+        GAP_WHY_MAX,
+} GapWhy;
+
+const char *gap_why_text(GapWhy why);
+
+typedef struct GapRow {
+        Text topic;
+        int32_t partition;
+        int64_t from, to; /* the first that is missing, and the one behind the last */
+        GapWhy why;
+        WallTime found_at;
+} GapRow;
+
+int store_gap_add(Store *store, const GapRow *row) MUST_CHECK;
+typedef int (*GapVisit)(void *userdata, const GapRow *row);
+/* The newest first. Also outside a transaction. */
+int store_gaps(Store *store, size_t limit, GapVisit visit, void *userdata) MUST_CHECK;
+/* How many there are and how many offsets they hold. Also outside a transaction. */
+int store_gaps_count(Store *store, int64_t *ret_gaps, int64_t *ret_records) MUST_CHECK;
 
 /* ---- responses -------------------------------------------------------------------------------------------------- */
 

@@ -71,11 +71,21 @@ typedef struct Call {
         void *userdata;
 } Call;
 
+/* A partition is read on from another offset. What it jumps over is recorded as a gap. */
+typedef struct PartitionMove {
+        OffsetRow from; /* as it is stored; topic in the batch's arena */
+        int64_t to;
+        GapWhy why;  /* where it goes forward */
+        Text notice; /* for operators; absent: none */
+} PartitionMove;
+
 typedef enum InputKind {
         INPUT_RESULT,
         INPUT_ANSWER,
         INPUT_DEAD,   /* a record to set aside */
         INPUT_LETTER, /* a dead letter is in its topic now, or will never be */
+        INPUT_PLACE,  /* a partition goes on somewhere else */
+        INPUT_NOTICE, /* operators have to be told */
         INPUT_ACT,
         INPUT_CALL,
 } InputKind;
@@ -90,6 +100,8 @@ typedef struct Input {
                         int64_t row;
                         DeadLetterState state;
                 } letter;
+                PartitionMove place;
+                Text notice; /* in the batch's arena */
                 Act *act;
                 Call call;
         };

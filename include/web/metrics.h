@@ -21,6 +21,7 @@ typedef enum MetricId {
         METRIC_OUTBOX_MESSAGES,  /* {channel} gauge */
         METRIC_OUTBOX_OLDEST,    /* gauge, seconds */
         METRIC_CONSUMER_LAG,     /* {topic,partition} gauge */
+        METRIC_GAP_RECORDS, /* {topic,partition} */
         METRIC_OFFSET_CONFLICTS,
         METRIC_STORE_COMMIT,      /* histogram */
         METRIC_RELOAD_SUCCESSFUL, /* gauge */

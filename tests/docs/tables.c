@@ -37,7 +37,8 @@ static void metrics_print(void)
         CLEANUP(arena_freep) Arena *arena = arena_new(16 * 1024);
         Buffer b = buffer_in(arena);
         for (MetricId id = 0; id < METRIC_MAX; id++) { /* a series each, or it would not be written; histograms are */
-                bool has_two = id == METRIC_RESPONSES || id == METRIC_DELIVERIES || id == METRIC_CONSUMER_LAG;
+                bool has_two = id == METRIC_RESPONSES || id == METRIC_DELIVERIES || id == METRIC_CONSUMER_LAG ||
+                               id == METRIC_GAP_RECORDS;
                 bool has_one = has_two || id == METRIC_CASES_OPENED || id == METRIC_CASES || id == METRIC_RUNGS ||
                                id == METRIC_OUTBOX_MESSAGES || id == METRIC_BUILD_INFO ||
                                id == METRIC_POSSIBLE_REPEATS || id == METRIC_CHANNEL_UP || id == METRIC_KAFKA_HEALTH;
@@ -45,7 +46,8 @@ static void metrics_print(void)
                                     id == METRIC_DELIVERY_SECONDS || id == METRIC_STORE_COMMIT;
                 bool is_counter = id == METRIC_RESPONSES || id == METRIC_CASES_OPENED || id == METRIC_RUNGS ||
                                   id == METRIC_DELIVERIES || id == METRIC_OFFSET_CONFLICTS ||
-                                  id == METRIC_POSSIBLE_REPEATS || id == METRIC_CLOCK_JUMP;
+                                  id == METRIC_POSSIBLE_REPEATS || id == METRIC_CLOCK_JUMP ||
+                                  id == METRIC_GAP_RECORDS;
                 if (!is_histogram)
                         (is_counter ? metrics_add : metrics_set)(metrics, id, has_one ? TEXT("x") : TEXT_NONE,
                                                                  has_two ? TEXT("x") : TEXT_NONE, 1);

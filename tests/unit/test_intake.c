@@ -49,6 +49,8 @@ typedef struct Bench {
         Config *config;
         Intake *intake;
 
+        bool refuses_cluster;
+        size_t unverified;
         bool assigns; /* answers each partition that is reported with start */
         int64_t start;
         size_t room; /* how many records more */
@@ -124,7 +126,37 @@ static void on_dead_letter(void *userdata, int64_t row, int error)
         b->letter_errors[b->letter_count++] = error;
 }
 
-static const IntakeOps ops = { on_record, on_drained, on_has_room, on_partition, on_health, on_dead_letter };
+static bool on_cluster(void *userdata, Text id)
+{
+        Bench *b = userdata;
+        assert_true(id.len > 0);
+        return !b->refuses_cluster;
+}
+
+static void on_stopped(void *userdata, Text topic, int32_t partition, KafkaHealth why)
+{
+        Bench *b = userdata;
+        if (why == KAFKA_OFFSET_GONE)
+                intake_stand(b->intake, topic, partition, why, "it is not in the log");
+}
+
+static void on_unverified(void *userdata, Text topic UNUSED, int32_t partition UNUSED)
+{
+        Bench *b = userdata;
+        b->unverified++;
+}
+
+static const IntakeOps ops = {
+        .record = on_record,
+        .drained = on_drained,
+        .has_room = on_has_room,
+        .partition = on_partition,
+        .cluster = on_cluster,
+        .stopped = on_stopped,
+        .unverified = on_unverified,
+        .health = on_health,
+        .dead_letter = on_dead_letter,
+};
 
 /* ---- the bench -------------------------------------------------------------------------------------------------- */
 
@@ -522,6 +554,65 @@ static void an_offset_beyond_the_log_stops_its_partition_alone_until_it_is_assig
         assert_int_equal(b->seen[5].offset, 3);
 }
 
+/* Reads one partition of five from its beginning, and gives the hash of the record at offset 2. */
+static uint64_t hash_of_third(Bench *b)
+{
+        topic_make(b, "answers", 1);
+        produce_numbers(b, "answers", 0, 0, 5);
+        b->assigns = false;
+        intake_start(b, "answers");
+        assert_int_equal(intake_assign(b->intake, TEXT("answers"), 0, 0), 0);
+        until(b, b->seen_count == 5);
+        return b->seen[2].hash;
+}
+
+static void an_anchor_that_is_the_same_record_is_not_handed_out_and_reading_goes_on(void **state)
+{
+        Bench *b = *state;
+        Anchor anchor = { 2, hash_of_third(b) };
+        assert_int_equal(intake_resume(b->intake, TEXT("answers"), 0, 3, anchor), 0);
+        until(b, b->seen_count == 7);
+        assert_int_equal(b->seen[5].offset, 3);
+        assert_int_equal(intake_resume(b->intake, TEXT("answers"), 0, 4, anchor), 0); /* further behind it */
+        until(b, b->seen_count == 8);
+        assert_int_equal(b->seen[7].offset, 4);
+        assert_int_equal(b->unverified, 0);
+}
+
+static void another_record_at_the_anchor_stops_the_partition(void **state)
+{
+        Bench *b = *state;
+        Anchor anchor = { 2, hash_of_third(b) + 1 };
+        assert_int_equal(intake_resume(b->intake, TEXT("answers"), 0, 3, anchor), 0);
+        until(b, b->health == KAFKA_TOPIC_REPLACED);
+        assert_non_null(strstr(b->health_text, "another record at offset 2"));
+        assert_int_equal(b->seen_count, 5);
+        assert_int_equal(intake_assign(b->intake, TEXT("answers"), 0, 0), 0); /* somebody says where to go on */
+        until(b, b->seen_count == 10 && b->health == KAFKA_OK);
+}
+
+static void a_log_that_ends_at_the_anchor_stops_the_partition(void **state)
+{
+        Bench *b = *state;
+        Anchor anchor = { 5, hash_of_third(b) };
+        assert_int_equal(intake_resume(b->intake, TEXT("answers"), 0, 6, anchor), 0);
+        until(b, b->health == KAFKA_TOPIC_REPLACED);
+        assert_non_null(strstr(b->health_text, "no record any more at offset 5"));
+}
+
+static void of_another_cluster_nothing_is_read_until_it_is_accepted(void **state)
+{
+        Bench *b = *state;
+        topic_make(b, "answers", 1);
+        produce_numbers(b, "answers", 0, 0, 5);
+        b->refuses_cluster = true;
+        intake_start(b, "answers");
+        until(b, b->health == KAFKA_OTHER_CLUSTER);
+        assert_int_equal(b->asked_count, 0);
+        intake_accept_cluster(b->intake);
+        until(b, b->seen_count == 5 && b->health == KAFKA_OK);
+}
+
 static void a_topic_that_may_not_be_read_is_tried_again(void **state)
 {
         Bench *b = *state;
@@ -778,6 +869,10 @@ int main(void)
                 with_bench(headers_are_found_by_name_and_written_as_they_came),
                 cmocka_unit_test(the_hash_is_the_same_for_ever_and_minds_every_byte),
                 with_bench(an_offset_beyond_the_log_stops_its_partition_alone_until_it_is_assigned_again),
+                with_bench(an_anchor_that_is_the_same_record_is_not_handed_out_and_reading_goes_on),
+                with_bench(another_record_at_the_anchor_stops_the_partition),
+                with_bench(a_log_that_ends_at_the_anchor_stops_the_partition),
+                with_bench(of_another_cluster_nothing_is_read_until_it_is_accepted),
                 with_bench(a_topic_that_may_not_be_read_is_tried_again),
                 with_bench(brokers_that_go_are_named_and_brokers_that_come_back_are_read),
                 with_bench(without_brokers_it_says_so_and_ends_in_time),

@@ -320,6 +320,7 @@ static void one_of_each(Metrics *m)
         metrics_set(m, METRIC_CHANNEL_UP, TEXT("slack"), TEXT_NONE, 1);
         metrics_set(m, METRIC_STORE_UP, TEXT_NONE, TEXT_NONE, 1);
         metrics_set(m, METRIC_BACKUP_AGE, TEXT_NONE, TEXT_NONE, 3600);
+        metrics_add(m, METRIC_GAP_RECORDS, TEXT("answers"), TEXT("0"), 30);
 }
 
 static void every_metric_of_the_contract_is_on_the_page(void **state)
@@ -351,6 +352,7 @@ static void every_metric_of_the_contract_is_on_the_page(void **state)
                 "closedloop_channel_up|channel=slack",
                 "closedloop_store_up",
                 "closedloop_backup_age_seconds",
+                "closedloop_gap_records_total|topic=answers|partition=0",
         };
         one_of_each(bench->metrics);
         Page page = page_read(bench->arena, bench->metrics);

@@ -38,7 +38,7 @@ static void an_empty_file_becomes_a_store_of_the_newest_schema(void **state UNUS
         (void)close(fd);
         assert_int_equal(open_at(path), 0);
         assert_int_equal(query("PRAGMA user_version"), schema_version);
-        assert_int_equal(query("SELECT count(*) FROM sqlite_schema WHERE type = 'view'"), 6);
+        assert_int_equal(query("SELECT count(*) FROM sqlite_schema WHERE type = 'view'"), 7);
         store = store_free(store);
         assert_int_equal(open_at(path), 0); /* and is not migrated twice */
         assert_int_equal(query("PRAGMA user_version"), schema_version);

@@ -1,0 +1,210 @@
+"""What is in Kafka's log: gaps, other records, holes, poison, and what becomes of records that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from typing import Any, Optional
+
+from harness import Books, CtlError, Daemon, Env, Kafka, Produced, answers, eventually, raw_line, unhappy
+
+
+def told(receivers: Any) -> str:
+    """All that operators were told."""
+    return "\n".join(r["body"] for r in receivers.records() if r["kind"] == "http" and '"operator"' in (r["body"] or ""))
+
+
+def kafka_of(daemon: Daemon) -> dict:
+    """What status says of Kafka; as of a daemon that has just been started."""
+    try:
+        return daemon.ctl("status")["kafka"]
+    except CtlError:
+        assert daemon.process is not None and daemon.process.poll() is None, daemon.log_tail()
+        return {"health": "", "partitions": []}
+
+
+def read_to(daemon: Daemon, topic: str, offset: int, partition: int = 0) -> bool:
+    return any(p["topic"] == topic and p["partition"] == partition and p["next_offset"] >= offset
+               for p in kafka_of(daemon)["partitions"])
+
+
+def health(daemon: Daemon) -> str:
+    return kafka_of(daemon)["health"]
+
+
+def with_operator(changes: Optional[dict] = None) -> dict:
+    return {"closedloopd.conf": {"operators": ["joe"], **(changes or {})}}
+
+
+def alerted(receivers: Any) -> set:
+    """The ids of the answers that somebody was told of."""
+    bodies = [json.loads(r["body"]) for r in receivers.records() if r["kind"] == "http" and r["body"]]
+    return {b["data"]["response"]["id"] for b in bodies if b["type"] in ("case.opened", "case.updated")}
+
+
+def read_and_stop(env: Env, kafka: Kafka, topic: str, daemon: Daemon, produced: list[Produced]) -> None:
+    """What is produced is read, and the daemon is away."""
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, produced[-1].offset + 1) and daemon.is_settled(), "it is read")
+    assert daemon.stop() == 0
+
+
+def test_records_that_expired_unread_are_a_gap_and_reading_goes_on(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    made = answers(60)
+    daemon = env.daemon(env.config(kafka, topic, receivers, with_operator()))
+    read_and_stop(env, kafka, topic, daemon, kafka.produce(topic, made[:20]))
+    kafka.produce(topic, made[20:50])
+    kafka.truncate(topic, 0, 50)
+    late = kafka.produce(topic, made[50:])
+    daemon.start(is_ready=False)
+    eventually(lambda: read_to(daemon, topic, 60) and daemon.is_settled(), "what came later is read")
+    eventually(lambda: "30 records of topic" in told(receivers), "operators are told")
+    kafka_status = daemon.ctl("status")["kafka"]
+    assert (kafka_status["gaps"], kafka_status["gap_records"], kafka_status["health"]) == (1, 30, "ok")
+    assert daemon.metric("closedloop_gap_records_total", f'topic="{topic}"') == 30
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    gaps = store.execute("SELECT topic, partition, from_offset, to_offset, why FROM v_gap").fetchall()
+    assert gaps == [(topic, 0, 20, 50, "expired")], gaps
+    assert alerted(receivers) >= {r.answer["response_id"] for r in late if unhappy(r.answer)}, "those behind it are told"
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, 60), "it goes on from there")
+    assert daemon.ctl("status")["kafka"]["gaps"] == 1, "it is told once"
+    assert told(receivers).count("30 records of topic") == 1
+    env.fault("Kafka: retention has deleted records before they were read", within=60, over=60,
+              noticed="operators get a message, status and v_gap show the gap, closedloop_gap_records_total counts it",
+              lost="what Kafka has deleted, and it is recorded which", logged="records expired before they were read")
+
+
+def test_a_source_that_stops_at_a_gap_stands_until_somebody_says_where_to_go_on(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    made = answers(40)
+    changes = with_operator() | {"sources.d/survey.conf": {"source": {"expired": "stop"}}}
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes))
+    read_and_stop(env, kafka, topic, daemon, kafka.produce(topic, made[:10]))
+    kafka.produce(topic, made[10:])
+    kafka.truncate(topic, 0, 25)
+    daemon.start(is_ready=False)
+    eventually(lambda: health(daemon) == "offset-gone", "the partition stands still")
+    eventually(lambda: "stands still at offset 10" in told(receivers), "operators are told")
+    assert daemon.metric("closedloop_kafka_health", 'state="offset-gone"') == 1
+    for wrong, code in (("24", 65), ("41", 65), ("-1", 64), ("middle", 64)):
+        try:
+            daemon.ctl("partition", topic, 0, "--from", wrong)
+            raise AssertionError(f"--from {wrong} was accepted")
+        except CtlError as error:
+            assert error.code == code, error
+    answer = daemon.ctl("partition", topic, 0, "--from", "beginning")
+    assert (answer["from"], answer["to"]) == (10, 25)
+    eventually(lambda: read_to(daemon, topic, 40) and daemon.is_settled(), "it goes on")
+    assert health(daemon) == "ok" and daemon.ctl("status")["kafka"]["gap_records"] == 15
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    assert store.execute("SELECT from_offset, to_offset, why FROM v_gap").fetchall() == [(10, 25, "skipped")]
+    assert store.execute("SELECT generation FROM v_offset").fetchall() == [(1,)]
+
+
+def test_an_offset_beyond_the_end_of_the_log_stands_still_and_is_told(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers, with_operator()))
+    made = answers(30)
+    read_and_stop(env, kafka, topic, daemon, kafka.produce(topic, made))
+    kafka.delete_topic(topic)
+    eventually(lambda: topic not in kafka_topics(kafka), "the topic is gone")
+    kafka.topic(topic, 1)
+    again = kafka.produce(topic, made[:5])
+    daemon.start(is_ready=False)
+    eventually(lambda: health(daemon) == "offset-gone", "the partition stands still")
+    eventually(lambda: "stands still" in told(receivers), "operators are told")
+    assert daemon.ctl("status")["answers_read"] == 0
+    daemon.ctl("partition", topic, 0, "--from", "beginning")
+    eventually(lambda: read_to(daemon, topic, again[-1].offset + 1) and daemon.is_settled(), "it is read from its start")
+    eventually(lambda: health(daemon) == "ok", "all is well")
+    env.fault("Kafka: a topic was made anew and is shorter than what was read", within=60,
+              over="closedloopctl partition TOPIC PARTITION --from beginning|end|OFFSET",
+              noticed="status names the partition that stands still, operators get a message",
+              logged="a place in Kafka is gone")
+
+
+def kafka_topics(kafka: Kafka) -> str:
+    import subprocess
+    return subprocess.run(["kcat", "-L", "-b", kafka.bootstrap], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_topic_made_anew_is_found_by_its_last_record_also_when_it_is_longer(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers, with_operator()))
+    first = kafka.produce(topic, answers(20))
+    read_and_stop(env, kafka, topic, daemon, first)
+    before = alerted(receivers)
+    daemon.start()
+    eventually(lambda: health(daemon) == "ok" and read_to(daemon, topic, 20), "the same topic is gone on with")
+    assert daemon.ctl("status")["answers_read"] == 0, "the anchor is not judged again"
+    assert daemon.stop() == 0
+    kafka.delete_topic(topic)
+    eventually(lambda: topic not in kafka_topics(kafka), "the topic is gone")
+    kafka.topic(topic, 1)
+    fresh = answers(60)[20:]
+    produced = kafka.produce(topic, fresh)
+    daemon.start(is_ready=False)
+    eventually(lambda: health(daemon) == "topic-replaced", "the partition stands still")
+    eventually(lambda: "made anew" in told(receivers), "operators are told")
+    assert daemon.ctl("status")["answers_read"] == 0 and alerted(receivers) == before, "nothing is skipped, nothing judged"
+    daemon.ctl("partition", topic, 0, "--from", "beginning")
+    eventually(lambda: read_to(daemon, topic, 40) and daemon.is_settled(), "all of the new topic is read")
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    kept = [row[0] for row in store.execute("SELECT response_id FROM v_response ORDER BY number")]
+    wanted = [r.answer["response_id"] for r in first + produced if unhappy(r.answer)]
+    assert kept == wanted, (len(kept), len(wanted), set(kept) ^ set(wanted))
+    env.fault("Kafka: a topic was deleted and made anew", within=60,
+              over="closedloopctl partition TOPIC PARTITION --from beginning|end|OFFSET",
+              noticed="health topic-replaced in status and metrics, operators get a message",
+              logged="a Kafka topic is not the one that was read before")
+
+
+def test_an_anchor_that_has_expired_is_noted_and_reading_goes_on(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka)
+    made = answers(30)
+    daemon = env.daemon(env.config(kafka, topic))
+    read_and_stop(env, kafka, topic, daemon, kafka.produce(topic, made[:10]))
+    kafka.truncate(topic, 0, 10)
+    kafka.produce(topic, made[10:])
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, 30), "it is read")
+    status = daemon.ctl("status")
+    assert status["answers_read"] == 20 and status["kafka"]["gaps"] == 0
+    assert "cannot be checked whether a topic is still the same" in daemon.log.read_text(encoding="utf-8")
+
+
+def test_another_cluster_is_not_read_until_somebody_accepts_it(env: Env):
+    first, second = env.kafka(), env.kafka(own=True)
+    topic = env.topic(first)
+    second.topic(topic, 1)
+    made = answers(30)
+    second.produce(topic, made)
+    receivers = env.receivers()
+    daemon = env.daemon(env.config(first, topic, receivers, with_operator()))
+    read_and_stop(env, first, topic, daemon, first.produce(topic, made[:10]))
+    text = daemon.config.read_text(encoding="utf-8")
+    daemon.config.write_text(text.replace(first.bootstrap, second.bootstrap), encoding="utf-8")
+    daemon.start(is_ready=False)
+    eventually(lambda: health(daemon) == "other-cluster", "it stands still")
+    eventually(lambda: "another cluster" in told(receivers), "operators are told")
+    assert daemon.ctl("status")["answers_read"] == 0
+    daemon.ctl("cluster", "accept")
+    eventually(lambda: read_to(daemon, topic, 30), "the same records are there, so it goes on")
+    assert daemon.ctl("status")["answers_read"] == 20 and health(daemon) == "ok"
+    assert daemon.stop() == 0
+    daemon.start()
+    assert health(daemon) == "ok", "it is remembered"
+    env.fault("Kafka: the brokers are another cluster", within=60, over="closedloopctl cluster accept",
+              noticed="health other-cluster in status and metrics, operators get a message",
+              logged="this is another Kafka cluster")
