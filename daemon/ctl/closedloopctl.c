@@ -3,16 +3,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "doctor.h"
+#include "peer.h"
 #include "words.h"
 
-static const char DEFAULT_SOCKET[] = "/run/closedloop/control.sock";
 enum {
         FILE_BYTES_MAX = 1 << 20
 };
@@ -25,7 +24,7 @@ typedef struct Options {
 
 static Options options_read(int argc, char **argv)
 {
-        Options o = { .socket = DEFAULT_SOCKET, .first = 1 };
+        Options o = { .socket = NULL, .first = 1 };
         for (; o.first < argc; o.first++) {
                 if (strcmp(argv[o.first], "--json") == 0)
                         o.wants_json = true;
@@ -115,41 +114,6 @@ static int request_make(int argc, char **argv, int first, Arena *arena, Text *re
         return 0;
 }
 
-static int socket_connect(const char *path)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, strlen(path));
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-                int r = -errno;
-                (void)close(fd);
-                return r;
-        }
-        return fd;
-}
-
-static int ask(int fd, Text request, Arena *arena, Text *ret)
-{
-        for (size_t sent = 0; sent < request.len;) {
-                ssize_t n = send(fd, request.data + sent, request.len - sent, MSG_NOSIGNAL);
-                if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
-                        break; /* refused unheard: why is there to be read */
-                if (n < 0)
-                        return -errno;
-                sent += (size_t)n;
-        }
-        Buffer b = buffer_in(arena);
-        ssize_t n;
-        while ((n = read(fd, buffer_room(&b, 65536), 65536)) > 0)
-                b.len += (size_t)n;
-        *ret = buffer_text(&b);
-        return b.len > 0 ? 0 : n < 0 ? -errno : -EPIPE;
-}
-
 static Text data_text(Text answer, const JsonValue *root)
 {
         /* Printed as it came: the last member, after a text in which every quote is escaped. */
@@ -217,16 +181,19 @@ int main(int argc, char **argv)
                 return help_print(stderr, EX_USAGE, arena);
         if (wants_help(argv[o.first]))
                 return help_print(stdout, 0, arena);
+        if (doctor_is_meant(argv[o.first]))
+                return doctor_run(argc - o.first - 1, argv + o.first + 1, o.socket, o.wants_json, arena);
         int r = request_make(argc, argv, o.first, arena, &request);
         if (r != 0)
                 return r;
-        int fd = socket_connect(o.socket);
+        const char *path = o.socket ? o.socket : PEER_SOCKET;
+        int fd = peer_connect(path);
         if (fd < 0) {
-                fprintf(stderr, "closedloopctl: could not reach the daemon at \"%s\": %s%s\n", o.socket, strerror(-fd),
+                fprintf(stderr, "closedloopctl: could not reach the daemon at \"%s\": %s%s\n", path, strerror(-fd),
                         advice(-fd));
                 return fd == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
         }
-        r = ask(fd, request, arena, &answer);
+        r = peer_ask(fd, request, arena, &answer);
         (void)close(fd);
         if (r < 0) {
                 fprintf(stderr, "closedloopctl: the daemon did not answer: %s\n", strerror(-r));

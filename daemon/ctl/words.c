@@ -43,4 +43,7 @@ void verb_words_put(Buffer *b)
         buffer_put_literal(b, "usage: closedloopctl [-s SOCKET] [--json] VERB ...\n\n");
         for (size_t i = 0; i < VERB_ID_MAX; i++)
                 buffer_putf(b, "  %s\n        %s\n", VERB_WORDS[i].usage, VERB_WORDS[i].help);
+        buffer_put_literal(
+                b, "  doctor [-c FILE]\n        looks at the whole installation, also while the daemon is down; "
+                   "\"check\" is the same\n");
 }

@@ -59,7 +59,7 @@ static KafkaHealth health_of_lost_connection(const char *text)
         return KAFKA_UNREACHABLE;
 }
 
-static KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text)
+KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text)
 {
         switch ((int)error) {
         case RD_KAFKA_RESP_ERR__RESOLVE:

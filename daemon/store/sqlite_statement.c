@@ -118,6 +118,11 @@ int store_refuse(Store *store, int error, const char *format, ...)
         return error;
 }
 
+Text store_library(Arena *arena)
+{
+        return arena_textf(arena, "SQLite %s", sqlite3_libversion());
+}
+
 const char *store_error(const Store *store)
 {
         return store->error;

@@ -27,6 +27,7 @@ Store *store_free(Store *store); /* checkpoints and closes */
 DEFINE_CLEANUP(Store, store_free)
 
 const char *store_error(const Store *store);
+Text store_library(Arena *arena); /* what it is made with: "SQLite 3.40.1" */
 /* What belongs behind the words about -EUCLEAN. */
 #define STORE_WAY_OUT "The file is kept as it is; restore the last backup: closedloopd --restore BACKUP"
 /* -EIO or -EUCLEAN once any call has met it, also one whose caller went on: the process has to leave, and until then

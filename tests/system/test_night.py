@@ -467,3 +467,75 @@ def test_status_says_that_a_name_is_not_known_and_that_a_topic_is_missing(env: E
     eventually(lambda: daemon.get("/healthz")[0] == 200, "it runs")
     unwell(daemon, "a Kafka topic does not exist", "Kafka's topics, or sources.d", "Compare the topic of sources.d")
     assert daemon.stop() == 0
+
+
+# --- doctor
+
+def doctor(env: Env, *arguments: str) -> tuple[int, dict[str, list[dict]], str]:
+    """Exit code, findings by check, and what people read."""
+    command = [str(CTL), *arguments, "doctor", "-c", str(env.folder / "etc" / "closedloopd.conf")]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = subprocess.run([command[0], "--json", *command[1:]], capture_output=True, text=True, check=False)
+    assert said.returncode == told.returncode and not said.stderr and not told.stderr, (said, told)
+    assert is_narrow(said.stdout), said.stdout
+    found: dict[str, list[dict]] = {}
+    for finding in json.loads(told.stdout)["findings"]:
+        found.setdefault(finding["check"], []).append(finding)
+        assert finding["level"] in ("ok", "note") or len(finding.get("advice", "")) > 10, finding
+    return said.returncode, found, said.stdout
+
+
+def levels(found: dict[str, list[dict]], check: str) -> set[str]:
+    return {finding["level"] for finding in found[check]}
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is_and_sends_nothing(env: Env):
+    kafka, receivers = env.kafka(), env.receivers(http=0, smtp=0)
+    topic = env.topic(kafka, partitions=3)
+    mail = ({"name": "mail", "type": "email", "smtp": f"smtp://127.0.0.1:{receivers.ports['smtp']}", "tls": "none",
+             "from": "loop@example.com"},)
+    daemon = env.daemon(env.config(kafka, topic, receivers, {"channels.d/mail.conf": {"channels": mail}})).start()
+    code, found, said = doctor(env)
+    assert code == 0, said
+    for check in ("configuration", "permissions", "secrets", "store", "libraries", "kafka", 'channel "mail"',
+                  'channel "hook-ana"', "daemon"):
+        assert levels(found, check) == {"ok"}, said
+    assert "3 partitions" in said and "it runs, and says that all is well" in said, said
+    assert "clock" in found and "unit" in found and "disk" in found, found
+    assert not list(receivers.records("http")) and not list(receivers.records("mail")), "nobody was sent anything"
+    assert daemon.stop() == 0
+    code, found, said = doctor(env)
+    assert code == 0 and levels(found, "daemon") == {"warning"}, "it works while the daemon is down"
+    assert subprocess.run([str(CTL), "check", "-c", str(daemon.config)], capture_output=True, check=False).returncode == 0
+
+
+def test_doctor_names_each_fault_with_advice_while_the_daemon_is_down(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    https = env.receivers("https", https=0)
+    channels = ({"name": "strange", "type": "webhook", "url": https.url("/x", "https"), "private_network": True},
+                {"name": "closed", "type": "webhook", "url": "https://127.0.0.1:1/x", "private_network": True},
+                {"name": "private", "type": "webhook", "url": receivers.url("/x"), "plain_http": True})
+    env.config(kafka, f"{env.name.replace(':', '.')}-missing", receivers, {
+        "channels.d/more.conf": {"channels": channels},
+        "closedloopd.conf": {"store": {"sqlite": str(env.folder / "nowhere" / "x.db")}}})
+    (env.folder / "etc").chmod(0o777)
+    code, found, said = doctor(env)
+    assert code == 69, said
+    for check, words in (("kafka", "a Kafka topic does not exist"), ('channel "strange"', "ertificate"),
+                         ('channel "closed"', "onnect"), ('channel "private"', "private"), ("store", "nowhere"),
+                         ("permissions", "everybody may write")):
+        assert levels(found, check) == {"fault"} and any(words in finding["words"] for finding in found[check]), (check, said)
+    assert not list(receivers.records("http")) and not list(https.records("http"))
+
+
+def test_doctor_says_what_is_wrong_with_the_configuration_or_the_way_to_kafka(env: Env):
+    env.config("127.0.0.1:1", "answers", None, {"people.csv": "nonsense\n"})
+    code, found, said = doctor(env)
+    assert code == 78 and levels(found, "configuration") == {"fault"} and "people.csv:1" in said, said
+    env.config("127.0.0.1:1", "answers")
+    code, found, said = doctor(env)
+    assert code == 69 and "Kafka cannot be reached" in found["kafka"][0]["words"], said
+    shutil.rmtree(env.folder / "etc")
+    code, found, said = doctor(env)
+    assert code == 78 and "could not read" in found["configuration"][0]["words"], said
+    assert subprocess.run([str(CTL), "doctor", "--loud"], capture_output=True, check=False).returncode == 64
