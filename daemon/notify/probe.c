@@ -17,7 +17,8 @@ static void options_set(CURL *easy, const Channel *channel, Span patience, Arena
         words[0] = '\0';
         (void)curl_easy_setopt(easy, CURLOPT_URL, arena_text(arena, channel->url).data);
         (void)curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
-        (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY,
+                               channel->proxy.len > 0 ? arena_text(arena, channel->proxy).data : "");
         (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
                                channel->type == CHANNEL_EMAIL ? "smtp,smtps" : "http,https");
@@ -56,7 +57,9 @@ bool channel_probe(const Channel *channel, Span patience, Arena *arena, Text *re
         *ret_words = TEXT("");
         (void)curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
         bool is_private = address && address[0] && address_text_is_private(address);
-        bool is_refused = is_private && !channel->allows_private_network && channel->type != CHANNEL_EMAIL;
+        bool may_be_private =
+                channel->allows_private_network || channel->proxy.len > 0 || channel->type == CHANNEL_EMAIL;
+        bool is_refused = is_private && !may_be_private;
         if (code != CURLE_OK)
                 *ret_words = arena_text(arena, text_from(words[0] ? words : curl_easy_strerror(code)));
         else if (is_refused)
