@@ -18,6 +18,7 @@
 #include "intake/probe.h"
 #include "notify/probe.h"
 #include "peer.h"
+#include "service/service.h"
 #include "store/store.h"
 
 #define SERVICE_USER "closedloop"
@@ -290,30 +291,6 @@ static void unit_look(Doctor *d)
 
 /* ---- Kafka, channels, libraries, the daemon --------------------------------------------------------------------- */
 
-static const NoticeRow *kafka_row(KafkaHealth health)
-{
-        switch (health) {
-        case KAFKA_DNS:
-                return notice_row(NOTICE_KAFKA_DNS);
-        case KAFKA_TLS:
-                return notice_row(NOTICE_KAFKA_TLS);
-        case KAFKA_AUTH:
-                return notice_row(NOTICE_KAFKA_AUTH);
-        case KAFKA_ACL:
-                return notice_row(NOTICE_KAFKA_ACL);
-        case KAFKA_NO_TOPIC:
-                return notice_row(NOTICE_KAFKA_NO_TOPIC);
-        case KAFKA_OK:
-        case KAFKA_CONNECTING:
-        case KAFKA_UNREACHABLE:
-        case KAFKA_OFFSET_GONE:
-        case KAFKA_UNREADABLE:
-        case KAFKA_HEALTH_MAX:
-        default:
-                return notice_row(NOTICE_KAFKA_UNREACHABLE);
-        }
-}
-
 static void topic_say(Doctor *d, Text topic, const KafkaFinding *f)
 {
         Buffer words = buffer_in(d->arena);
@@ -323,7 +300,7 @@ static void topic_say(Doctor *d, Text topic, const KafkaFinding *f)
                 find(d, LEVEL_OK, "kafka", buffer_text(&words), NULL);
                 return;
         }
-        const NoticeRow *row = kafka_row(f->health);
+        const NoticeRow *row = notice_row(service_kafka_notice(f->health));
         buffer_putf(&words, "%s: topic \"" TEXT_F "\": " TEXT_F, row->subject, TEXT_ARG(topic), TEXT_ARG(f->words));
         find(d, LEVEL_FAULT, "kafka", buffer_text(&words), row->cure);
 }
@@ -372,8 +349,8 @@ static void libraries_look(Doctor *d)
                                               memmem(d->config->kafka.properties[i].data,
                                                      d->config->kafka.properties[i].len, "GSSAPI", 6));
         (void)sscanf(kafka.data, "librdkafka %d.%d", &major, &minor);
-        Text words = arena_textf(d->arena, TEXT_F "; " TEXT_F "; " TEXT_F, TEXT_ARG(kafka), TEXT_ARG(store_library(d->arena)),
-                                 TEXT_ARG(channel_library(d->arena)));
+        Text words = arena_textf(d->arena, TEXT_F "; " TEXT_F "; " TEXT_F, TEXT_ARG(kafka),
+                                 TEXT_ARG(store_library(d->arena)), TEXT_ARG(channel_library(d->arena)));
         bool is_old = major < 2 || (major == 2 && minor < 11);
         if (is_kerberos && is_old)
                 find(d, LEVEL_WARNING, "libraries", words,

@@ -153,7 +153,6 @@ void service_lookups_forget(Service *s);
 /* outage.c */
 void service_on_health(void *userdata, KafkaHealth health, Text words);
 bool service_kafka_is_ready(const Service *s);
-NoticeId service_kafka_notice(KafkaHealth health); /* NOTICE_MAX: not worth a word */
 Partition *service_partition_find(Service *s, Text topic, int32_t number);
 void service_partition_start(Service *s, Partition *p);
 /* places.c */

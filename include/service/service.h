@@ -6,6 +6,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/notice.h"
 #include "config/config.h"
 #include "intake/intake.h"
 #include "turn/batch.h"
@@ -61,6 +62,9 @@ struct Placement {
 };
 bool service_place(Service *service, Placement *placement); /* false: no source reads this topic */
 bool service_accept_cluster(Service *service);              /* false: it is the one that was read before */
+
+/* What the log says of a state of Kafka; NOTICE_MAX: not worth a word. */
+NoticeId service_kafka_notice(KafkaHealth health);
 
 /* status as JSON members into an open object, and as lines for people. */
 void service_status(Service *service, JsonWriter *w, Buffer *text);
