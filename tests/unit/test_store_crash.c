@@ -9,7 +9,11 @@
  * said to be committed is there, what is there is whole. A failure prints its seed; SEED=n runs that one alone. */
 
 enum {
-        LIVES = 300,     /* of a store */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        LIVES = 50,
+#else
+        LIVES = 300, /* of a store */
+#endif
         CRASHES_MAX = 5, /* in a life */
         TURNS_MAX = 12,  /* between two crashes */
         CALLS_MAX = 600  /* to the disk before one */
