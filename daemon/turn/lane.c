@@ -58,9 +58,13 @@ Lane *lane_of(Turn *turn, Text name)
         return lane;
 }
 
+/* It may have been broken when the process ended, and what was put off then waits for somebody to say that it works: so
+ * all of it is tried again. */
 static int lane_remember(void *userdata, Text name)
 {
-        lane_of(userdata, name)->fetch_at = WALL_NONE;
+        Lane *lane = lane_of(userdata, name);
+        lane->fetch_at = WALL_NONE;
+        lane->wakes = true;
         return 0;
 }
 
