@@ -14,20 +14,21 @@ void verb_status(Request *q)
         request_end(q);
 }
 
-static void reload_answer(void *userdata, bool is_good, Text words)
+static void reload_answer(void *userdata, ReloadEnd end, Text words)
 {
         Request *q = userdata;
-        if (!is_good)
-                q->exit = EX_CONFIG;
+        static const int CODES[RELOAD_END_MAX] = { [RELOAD_REFUSED] = EX_CONFIG, [RELOAD_LATER] = EX_TEMPFAIL };
+        q->exit = CODES[end];
         json_open(&q->json, '{');
-        json_field_bool(&q->json, "loaded", is_good);
+        json_field_bool(&q->json, "loaded", end == RELOAD_TAKEN);
         json_field_text(&q->json, "words", words);
         json_close(&q->json, '}');
         buffer_put(&q->text, words);
         if (words.len > 0 && words.data[words.len - 1] != '\n')
                 buffer_put_char(&q->text, '\n');
-        buffer_put(&q->text,
-                   is_good ? TEXT("configuration loaded\n") : TEXT("refused: the configuration in use goes on\n"));
+        buffer_put(&q->text, end == RELOAD_TAKEN     ? TEXT("configuration loaded\n")
+                             : end == RELOAD_REFUSED ? TEXT("refused: the configuration in use goes on\n")
+                                                     : TEXT("not now: the configuration in use goes on\n"));
         request_end(q);
 }
 

@@ -47,18 +47,18 @@ typedef struct Reload {
         void *userdata;
 } Reload;
 
-static void reload_end(Reload *reload, bool is_good)
+static void reload_end(Reload *reload, ReloadEnd end)
 {
         Service *s = reload->service;
         s->reload_under_way = false;
-        s->reload_failed = !is_good;
-        if (is_good)
+        s->reload_failed = end != RELOAD_TAKEN;
+        if (end == RELOAD_TAKEN)
                 notice_log_plain(NOTICE_RELOADED, ABOUT_NOTHING);
         else
                 notice_log(NOTICE_RELOAD_REFUSED, ABOUT_NOTHING, "\n" TEXT_F, TEXT_ARG(text_trim(reload->words)));
         (void)sd_notify(0, "READY=1");
         if (reload->done)
-                reload->done(reload->userdata, is_good, reload->words);
+                reload->done(reload->userdata, end, reload->words);
         (void)config_unref(reload->config);
         (void)arena_free(reload->arena);
         free(reload);
@@ -98,21 +98,22 @@ static void reload_done(void *userdata)
         Reload *reload = userdata;
         Service *s = reload->service;
         if (reload->error < 0) {
-                reload_end(reload, false);
+                bool is_wrong = reload->error == -EPROTO || reload->error == -EEXIST; /* a policy of before */
+                reload_end(reload, is_wrong ? RELOAD_REFUSED : RELOAD_LATER);
                 return;
         }
         outcomes_clear(s);
         int r = intake_reconfigure(s->intake, reload->config);
         if (r < 0) { /* what it hands out points into the old configuration, which therefore goes on for all */
                 reload->words = arena_textf(reload->arena, "could not read the new sources: %s", strerror(-r));
-                reload_end(reload, false);
+                reload_end(reload, RELOAD_LATER);
                 return;
         }
         (void)config_unref(s->config);
         s->config = config_ref(reload->config);
         s->reloaded_at = clock_wall();
         gather_change(s);
-        reload_end(reload, true);
+        reload_end(reload, RELOAD_TAKEN);
 }
 
 /* Compared with what the process was started with: a key goes on waiting, however often it is read again. */
@@ -132,7 +133,7 @@ void service_reload(Service *s, ReloadDone done, void *userdata)
         CLEANUP(report_freep) Report *report = report_new();
         *reload = (Reload){ .service = s, .arena = arena_new(1024), .done = done, .userdata = userdata };
         if (s->reload_under_way) {
-                done(userdata, false, TEXT("a reload is under way already"));
+                done(userdata, RELOAD_LATER, TEXT("a reload is under way already"));
                 (void)arena_free(reload->arena);
                 free(reload);
                 return;
@@ -146,7 +147,7 @@ void service_reload(Service *s, ReloadDone done, void *userdata)
                 reload_warn(s, reload, &words);
         reload->words = buffer_text(&words);
         if (r < 0) {
-                reload_end(reload, false);
+                reload_end(reload, RELOAD_REFUSED);
                 return;
         }
         service_call(s, (Call){ .run = reload_run, .done = reload_done, .userdata = reload });

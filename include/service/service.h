@@ -29,7 +29,13 @@ void service_act(Service *service, Act *act);
 void service_call(Service *service, Call call);
 
 /* A checked configuration takes the old one's place, or nothing changes. done gets the words; on the loop. */
-typedef void (*ReloadDone)(void *userdata, bool is_good, Text words);
+typedef enum ReloadEnd {
+        RELOAD_TAKEN,
+        RELOAD_REFUSED, /* the files are wrong */
+        RELOAD_LATER,   /* nothing is wrong with them, it was not possible now */
+        RELOAD_END_MAX,
+} ReloadEnd;
+typedef void (*ReloadDone)(void *userdata, ReloadEnd end, Text words);
 void service_reload(Service *service, ReloadDone done, void *userdata);
 
 /* Sends a message marked [TEST] over this channel to this person now. */
