@@ -80,7 +80,7 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
--include demo.mk lint.mk install.mk bench.mk
+-include demo.mk lint.mk install.mk bench.mk soak.mk
 
 .PHONY: all check check-unit check-system tests-build clean help
 .SECONDARY:
