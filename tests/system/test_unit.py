@@ -183,7 +183,7 @@ def test_a_reload_that_is_refused_fails_with_words_and_the_old_configuration_goe
               logged="the old one goes on", log=journal)
 
 
-def test_a_wrong_argument_a_wrong_configuration_and_a_damaged_store_are_not_started_again(env: Env):
+def test_a_wrong_argument_a_wrong_configuration_and_a_store_that_is_damaged_or_open_to_others_are_not_started_again(env: Env):
     found = machine()
     found.drop_in(SOON, "ExecStart=", "ExecStart=/usr/sbin/closedloopd --nonsense")
     begun(found)
@@ -211,6 +211,9 @@ def test_a_wrong_argument_a_wrong_configuration_and_a_damaged_store_are_not_star
     found.ask("install", "-d", "-m", "0700", "-o", "closedloop", "-g", "closedloop-admin", "/var/lib/closedloop")
     found.file("/var/lib/closedloop/closedloop.db").write_bytes(b"this is no database, nor was it ever one\n" * 200)
     found.ask("chown", "closedloop:", "/var/lib/closedloop/closedloop.db")
+    begun(found)
+    assert ended(found) == ("77", 0), "others could read it"
+    found.ask("chmod", "600", "/var/lib/closedloop/closedloop.db")
     begun(found)
     assert ended(found) == ("65", 0), found.journal()
     assert found.file("/var/lib/closedloop/closedloop.db").read_bytes().startswith(b"this is no database"), "it is kept"
