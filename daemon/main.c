@@ -186,6 +186,15 @@ static int fail(int error, Text message)
         return exit_code_of(error);
 }
 
+/* Root restores by hand, without systemd, which would have named it. */
+static void credentials_name(const char *config)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(1024);
+        const char *slash = strrchr(config, '/');
+        Text folder = slash ? (Text){ config, (size_t)(slash - config) } : TEXT(".");
+        (void)setenv("CREDENTIALS_DIRECTORY", arena_textf(arena, TEXT_F "/credentials", TEXT_ARG(folder)).data, 0);
+}
+
 static int backup_say(int r, Text message)
 {
         fprintf(r < 0 ? stderr : stdout, "closedloopd: " TEXT_F "\n", TEXT_ARG(message));
@@ -234,8 +243,9 @@ static void memory_tune(void)
         (void)mallopt(M_TOP_PAD, 1 << 20);
 }
 
-/* Customers' words and secrets are in memory: no core dump, wherever the kernel sends those, and no look into the process
- * for others of the same user. Of the sanitizers, the one that looks for leaks must look into its own process. */
+/* Customers' words and secrets are in memory: no core dump, wherever the kernel sends those, and no look into the
+ * process for others of the same user. Of the sanitizers, the one that looks for leaks must look into its own process.
+ */
 static void memory_hide(void)
 {
 #ifndef __SANITIZE_ADDRESS__
@@ -283,6 +293,8 @@ int main(int argc, char **argv)
         (void)setlocale(LC_CTYPE, "C.UTF-8"); /* libcurl converts international domain names only then */
         memory_tune();
         memory_hide();
+        if (a.mode == MODE_RESTORE)
+                credentials_name(a.config);
         int code = config_take(a.config, &config);
         if (code != 0)
                 return fail_slowly(code);

@@ -14,6 +14,7 @@ from pathlib import Path
 from harness import CTL, Env, answers, eventually
 from test_daemon import check_books, later, settled
 from test_edges import Manager
+from test_unit import UNIT, begun, ended as unit_ended, started
 
 HERE = Path(__file__).resolve().parent
 
@@ -385,6 +386,25 @@ def test_a_backup_that_cannot_be_made_or_is_damaged_says_why_and_leaves_nothing_
     env.fault("Store: a backup finds that the store is damaged", within=10, over="closedloopd --restore BACKUP",
               logged="a backup of the store failed", lost="what was done since the backup and is not in Kafka",
               noticed="closedloopctl backup says what is damaged and makes no file")
+
+
+def test_backup_and_restore_work_in_the_hardened_unit(env: Env):
+    found = started()
+    backup, store = "/var/lib/closedloop/monday.backup", found.file("/var/lib/closedloop/closedloop.db")
+    assert "made and checked" in found.ask("closedloopctl", "backup", backup)
+    assert found.run("closedloopctl", "backup", "/etc/closedloop/monday.backup").returncode == 73, "outside its folder"
+    owner, sound = store.stat().st_uid, found.file(backup).read_bytes()
+    assert found.file(backup).stat().st_uid == owner != 0
+    found.ask("systemctl", "stop", UNIT)
+    store.write_bytes(b"\xa5" * store.stat().st_size)
+    begun(found)
+    assert unit_ended(found) == ("65", 0), "it was started again"
+    assert "closedloopd --restore BACKUP" in found.journal()
+    found.ask("closedloopd", "--restore", backup)
+    assert store.read_bytes() == sound and store.stat().st_uid == owner, "root gave it to the service"
+    found.ask("systemctl", "reset-failed", UNIT)
+    found.ask("systemctl", "start", UNIT)
+    assert found.show("ActiveState") == "active"
 
 
 # --- checks and upgrade
