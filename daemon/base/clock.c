@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -25,8 +26,19 @@ MonoTime clock_boot(void)
         return (MonoTime){ clock_us(CLOCK_BOOTTIME) };
 }
 
+/* systemd-timesyncd touches this file each time it has compared the clock: at most 2,048 seconds apart. */
+static bool timesync_is_fresh(void)
+{
+        struct stat file;
+        if (stat("/run/systemd/timesync/synchronized", &file) < 0)
+                return false;
+        int64_t age = clock_us(CLOCK_REALTIME) / 1000000 - file.st_mtim.tv_sec;
+        return age >= -1 && age <= 2100;
+}
+
+/* Inside the unit's sandbox the kernel may not be asked. */
 bool clock_is_synchronised(void)
 {
         struct timex t = { 0 };
-        return adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0;
+        return adjtimex(&t) >= 0 ? (t.status & STA_UNSYNC) == 0 : timesync_is_fresh();
 }

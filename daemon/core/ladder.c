@@ -267,7 +267,11 @@ StepList ladder_plan(const LadderScene *scene, Arena *arena)
                 size_t first = p.list.count;
                 p.kept_for_later = (scene->policy->rung_count - 1 - i) * KEPT_FOR_EACH_RUNG;
                 Step step = { .rung = (uint8_t)i, .message = rung->message };
-                step.due_at = delay_from(scene, rung->after, scene->submitted_at);
+                /* An answer from the future, by a clock that is behind, does not keep its alert waiting. */
+                bool is_alert = rung->message == MESSAGE_ALERT;
+                step.due_at =
+                        delay_from(scene, rung->after,
+                                   is_alert ? wall_earlier(scene->submitted_at, scene->now) : scene->submitted_at);
                 for (size_t j = 0; j < rung->tell_count; j++)
                         plan_recipient(&p, &rung->tell[j], step, rung->any_time);
                 if (rung->message == MESSAGE_HELP_NEEDED)

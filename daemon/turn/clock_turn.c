@@ -88,7 +88,9 @@ bool turn_clock_writes(const Turn *turn, const Batch *batch)
 Text clock_words(const Doubt *doubt, Arena *arena)
 {
         bool is_back = doubt->by.us < 0;
-        Text by = span_text(arena, (Span){ is_back ? -doubt->by.us : doubt->by.us });
+        int64_t seconds =
+                ((is_back ? -doubt->by.us : doubt->by.us) + 500000) / 1000000; /* the clocks are read in turn */
+        Text by = span_text(arena, span_times(SPAN_SECOND, seconds));
         if (doubt->is_inherited)
                 return TEXT("it was in doubt when the service stopped");
         if (doubt->is_behind)

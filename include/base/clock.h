@@ -7,5 +7,6 @@ WallTime clock_wall(void);
 MonoTime clock_mono(void);
 /* Since boot, also while the machine was suspended; nobody can set it. */
 MonoTime clock_boot(void);
-/* Does the kernel say that something keeps the wall clock right? False if it may not be asked. */
+/* Does the kernel, or where it may not be asked systemd-timesyncd, say that something keeps the wall clock right?
+ * Source: adjtimex(2); systemd-timesyncd.service(8). */
 bool clock_is_synchronised(void);

@@ -1,8 +1,19 @@
 """Time, and who waits for whom: clocks that step, threads that hang, days of outage, and what a slow receiver holds up."""
 
 import json
+import mmap
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from harness import PEOPLE, Env, answers, eventually
+
+HOUR = 3600
 
 
 def unhappy_answers(count, at=None, territory="UKI"):
@@ -53,3 +64,272 @@ def test_what_waits_for_a_slow_receiver_is_not_sent_once_the_customer_was_reache
     assert sorted(alerted) == [1, 2, 3, 4, 5], f"alerts came of {alerted}"
     states = {row["case"]: row["state"] for row in daemon.ctl("deliveries") if row["message"] == "alert"}
     assert {number for number, state in states.items() if state == "dropped"} == {6, 7, 8, 9, 10}, states
+
+
+# --- the daemon's clock and threads
+
+class Faults:
+    """What fault_time.c makes the daemon believe and wait for."""
+
+    PLACES = ("wall_us", "boot_us", "is_synchronised", "hangs_sync", "hangs_loop")
+
+    def __init__(self, env):
+        library, wish = env.folder / "fault_time.so", env.folder / "wish"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library,
+                        Path(__file__).with_name("fault_time.c")], check=True)
+        wish.write_bytes(bytes(8 * len(self.PLACES)))
+        with open(wish, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 0)
+        self.environment = {"LD_PRELOAD": str(library), "FAULT_TIME": str(wish)}
+
+    def set(self, **wishes):
+        for name, value in wishes.items():
+            struct.pack_into("q", self.map, 8 * self.PLACES.index(name), int(value))
+
+    def clock(self, seconds):
+        """The wall clock is wrong by so much from now on."""
+        self.set(wall_us=seconds * 1_000_000)
+
+
+class Manager:
+    """What the service manager hears."""
+
+    def __init__(self, env, watchdog_us):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(env.folder / "notify"))
+        self.environment = {"NOTIFY_SOCKET": str(env.folder / "notify"), "WATCHDOG_USEC": str(watchdog_us)}
+        self.heard = []
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            said = self.socket.recv(4096).decode()
+            self.heard += [(time.monotonic(), line) for line in said.splitlines()]
+
+    def fed(self, since=0.0):
+        return [at for at, line in self.heard if line == "WATCHDOG=1" and at >= since]
+
+    def await_fed(self):
+        start = time.monotonic()
+        eventually(lambda: self.fed(start), "the watchdog is fed")
+
+
+LADDER = ({"after": "0 minutes", "tell": ["owner"], "message": "alert", "at": "any time"},
+          {"after": "1 hour", "tell": ["owner"], "message": "reminder", "at": "any time"},
+          {"after": "6 hours", "tell": ["manager"], "message": "help-needed", "at": "any time"},
+          {"after": "window", "tell": ["manager"], "message": "window-missed", "at": "any time", "repeat": "1 day"})
+
+
+class Scene:
+    """A daemon whose clock a test sets. Operators hear of it: Ines."""
+
+    def __init__(self, env, hold="15 minutes", manager=None):
+        self.kafka, self.receivers, self.faults = env.kafka(), env.receivers(), Faults(env)
+        self.topic = env.topic(self.kafka)
+        settings = env.config(self.kafka, self.topic, self.receivers, {
+            "closedloopd.conf": {"operators": ["ines"], "clock": {"hold": hold}},
+            "policies.d/one-day.conf": {"policy": {"ladder": LADDER, "least_notice": "1 minute"}}})
+        self.daemon = env.daemon(settings)
+        self.daemon.environment = self.faults.environment | (manager.environment if manager else {})
+        self.count = 0
+
+    def answer(self, due_in=None, count=1):
+        """Unhappy answers from as many customers; with due_in, so old that the reminder is due in so many seconds."""
+        at = datetime.now(timezone.utc)
+        if due_in is not None:
+            at -= timedelta(seconds=HOUR - due_in)
+        made = unhappy_answers(count, at=at)
+        for answer in made:
+            answer["response_id"] = answer["customer"]["id"] = f"r-{self.count}"
+            answer["submitted_at"] = at.isoformat()
+            self.count += 1
+        self.kafka.produce(self.topic, made)
+
+    def kinds(self):
+        return [kind for _, kind, _ in told(self.receivers)]
+
+    def await_kinds(self, *wanted, seconds_max=30):
+        eventually(lambda: self.kinds() == list(wanted), f"messages are {wanted}, not {self.kinds()}", seconds_max)
+
+    def operators(self):
+        found = [json.loads(record["body"]) for record in self.receivers.records("http", "/hook/ines")]
+        return [message["data"].get("text", json.dumps(message)) for message in found if message["type"] == "operator"]
+
+    def clock(self):
+        return self.daemon.ctl("status")["clock"]
+
+    def await_doubt(self, is_open=True):
+        return eventually(lambda: (clock := self.clock())["in_doubt"] == is_open and clock,
+                          f"the clock is {'' if is_open else 'not '}in doubt")
+
+    def turns_pass(self):
+        """The daemon has looked at its clock and at what is due, twice: it counts once in each turn of its tick."""
+        for _ in range(2):
+            before = self.daemon.ctl("status")["uptime_seconds"]
+            eventually(lambda: self.daemon.ctl("status")["uptime_seconds"] > before, "a tick")
+
+
+def test_clock_set_forward_ten_hours_escalates_nothing_early(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer()
+    scene.await_kinds("case.opened")
+    scene.faults.clock(10 * HOUR)
+    doubt = scene.await_doubt()
+    assert doubt["words"].startswith("it was set forward by 10 h"), doubt
+    eventually(lambda: scene.clock()["cases_held"] == 1, "its reminder and more would be due")
+    assert scene.daemon.metric("closedloop_rungs_held") == 1 and scene.daemon.metric("closedloop_clock_jump_total") == 1
+    scene.answer()
+    scene.await_kinds("case.opened", "case.opened")     # alerts are not held
+    scene.turns_pass()
+    scene.faults.clock(0)
+    scene.await_doubt(False)
+    scene.turns_pass()
+    assert scene.kinds() == ["case.opened", "case.opened"], scene.kinds()
+    eventually(lambda: len(scene.operators()) == 2, f"operators heard {scene.operators()}")
+    assert scene.daemon.metric("closedloop_rungs_held") == 0
+    log = scene.daemon.log.read_text(encoding="utf-8")
+    assert log.count("the machine's clock is in doubt") == 1 and log.count("clock is believed again") == 1, log
+    env.fault("Time: the clock is set forward by hours", noticed="reminders and escalations are held, operators are told "
+              "and status says so; alerts go on", within=30, over=30, logged="the machine's clock is in doubt")
+
+
+def test_clock_that_stays_wrong_holds_rungs_no_longer_than_said(env: Env):
+    scene = Scene(env, hold="4 seconds")
+    scene.daemon.start()
+    scene.answer(due_in=HOUR)
+    scene.await_kinds("case.opened")
+    scene.faults.clock(2 * HOUR)
+    scene.await_doubt()
+    start = time.monotonic()
+    scene.await_kinds("case.opened", "case.reminded")
+    assert time.monotonic() - start > 1, "it was held"
+    reminder = [json.loads(record["body"]) for record in scene.receivers.records("http", "/hook/ana")][-1]
+    assert reminder["data"]["rung"]["late_seconds"] >= HOUR - 60, "and says how late it is, by that clock"
+    assert not scene.clock()["in_doubt"]
+
+
+def test_clock_set_back_ten_hours_tells_nobody_twice_and_skips_nothing(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=3)
+    scene.await_kinds("case.opened", "case.reminded")
+    scene.receivers.http("/hook/ana", {"status": 503})
+    scene.answer()
+    eventually(lambda: any(record["answer"] == 503 for record in scene.receivers.records("http", "/hook/ana")), "a try")
+    scene.faults.clock(-10 * HOUR)
+    scene.await_doubt()
+    scene.receivers.http("/hook/ana", {"status": 200})
+    eventually(lambda: scene.daemon.ctl("status")["outbox"]["pending"] == 0, "its next try does not wait ten hours")
+    scene.daemon.ctl("clock", "trust")
+    scene.await_doubt(False)
+    scene.faults.clock(0)
+    scene.await_doubt()
+    scene.daemon.ctl("clock", "trust")
+    scene.await_doubt(False)
+    scene.answer(due_in=3)
+    eventually(lambda: scene.kinds().count("case.reminded") == 2, "what falls due is done")
+    scene.turns_pass()
+    accepted = [(record["headers"]["webhook-id"]) for record in scene.receivers.records("http", "/hook/ana")
+                if record["answer"] == 200]
+    assert len(accepted) == len(set(accepted)) == 5, "three alerts and two reminders, each once"
+    env.fault("Time: the clock is set back by hours", noticed="operators are told and status says so; no message comes "
+              "twice", within=30, over="closedloopctl clock trust, or 15 minutes", logged="the machine's clock is in doubt")
+
+
+def test_clock_wrong_at_boot_is_seen_by_what_the_store_knows(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=8)
+    scene.await_kinds("case.opened")
+    assert scene.daemon.stop() == 0
+    scene.faults.clock(-10 * HOUR)
+    scene.daemon.start()
+    doubt = scene.await_doubt()
+    assert "before the newest time in the store" in doubt["words"], doubt
+    scene.answer()
+    scene.await_kinds("case.opened", "case.opened")     # alerts are not held
+    scene.faults.clock(0)
+    scene.await_doubt(False)
+    eventually(lambda: scene.kinds().count("case.reminded") == 1, "the reminder comes, once")
+    env.fault("Time: the clock is wrong at boot", noticed="reminders and escalations are held until it is right, operators "
+              "are told; alerts go on", within=30, over=30, logged="the machine's clock is in doubt")
+
+
+def test_clock_that_the_kernel_calls_synchronised_is_not_doubted(env: Env):
+    scene = Scene(env)
+    scene.faults.set(is_synchronised=1)
+    scene.daemon.start()
+    scene.answer(due_in=HOUR)
+    scene.await_kinds("case.opened")
+    scene.faults.clock(2 * HOUR)
+    scene.await_kinds("case.opened", "case.reminded")
+    assert scene.daemon.metric("closedloop_clock_jump_total") == 1 and not scene.clock()["in_doubt"]
+    assert "the machine's clock was set" in scene.daemon.log.read_text(encoding="utf-8")
+
+
+def test_a_machine_that_was_suspended_tells_once_and_late(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=HOUR)
+    scene.await_kinds("case.opened")
+    scene.faults.set(boot_us=2 * HOUR * 1_000_000)      # both clocks have moved in its sleep
+    scene.faults.set(wall_us=2 * HOUR * 1_000_000)
+    scene.await_kinds("case.opened", "case.reminded")
+    reminder = [json.loads(record["body"]) for record in scene.receivers.records("http", "/hook/ana")][-1]
+    assert HOUR - 60 <= reminder["data"]["rung"]["late_seconds"] <= HOUR + 60, reminder["data"]["rung"]
+    env.fault("Time: the machine is suspended over a due time", noticed="the reminder comes at waking and says how late it "
+              "is", within=30, over="nothing to do", logged="nothing")
+
+
+def test_a_process_that_is_stopped_over_a_due_time_tells_once_and_late(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=4)
+    scene.await_kinds("case.opened")
+    due = time.monotonic() + 4
+    scene.daemon.send(signal.SIGSTOP)
+    while time.monotonic() < due + 3:
+        time.sleep(0.1)
+    assert scene.kinds() == ["case.opened"]
+    scene.daemon.send(signal.SIGCONT)
+    scene.await_kinds("case.opened", "case.reminded")
+    reminder = [json.loads(record["body"]) for record in scene.receivers.records("http", "/hook/ana")][-1]
+    assert reminder["data"]["rung"]["late_seconds"] >= 2
+    assert scene.daemon.metric("closedloop_clock_jump_total") == 0
+
+
+# --- the watchdog
+
+def hung_and_restarted(env, wish, what):
+    """A thread hangs while messages are due; what the service manager does then, done by hand."""
+    manager = Manager(env, watchdog_us=2_000_000)
+    scene = Scene(env, manager=manager)
+    scene.daemon.start()
+    scene.answer(count=20)
+    scene.await_kinds(*["case.opened"] * 20)
+    manager.await_fed()
+    scene.faults.set(**{wish: 1})
+    scene.answer(count=30)
+    eventually(lambda: (fed := manager.fed()) and time.monotonic() - fed[-1] > 4, f"a hung {what} does not feed it")
+    scene.daemon.kill()
+    scene.faults.set(**{wish: 0})
+    scene.daemon.start()
+    manager.await_fed()
+    eventually(lambda: len({number for number, _, _ in told(scene.receivers)}) == 50, "nothing is lost")
+    scene.turns_pass()
+    taken = [record["headers"]["webhook-id"] for record in scene.receivers.records("http", "/hook/ana")]
+    assert len(set(taken)) == 50, "each alert has one id, however often it was sent"
+    return scene
+
+
+def test_watchdog_is_not_fed_while_the_turn_thread_hangs_in_a_sync(env: Env):
+    hung_and_restarted(env, "hangs_sync", "turn thread")
+    env.fault("Service: the turn thread hangs in the disk", noticed="nothing goes on; systemd kills and starts it again",
+              within=60, over=60, logged="nothing")
+
+
+def test_watchdog_is_not_fed_while_the_loop_hangs(env: Env):
+    hung_and_restarted(env, "hangs_loop", "loop")
+    env.fault("Service: the loop hangs", noticed="nothing goes on; systemd kills and starts it again", within=60, over=60,
+              logged="nothing")
