@@ -32,6 +32,7 @@ typedef struct Partition {
         Anchor check;            /* READING: is read from here, to compare; offset -1: it has been, or there is none */
         MonoTime checked_at;     /* since when */
         int64_t end_offset;      /* -1: not known */
+        int64_t nothing_to;      /* there is nothing for us before: aborted and control records are not handed out */
         int64_t leader;          /* broker's number; -1: none, or not known */
         int retries;             /* in a row */
         MonoTime retry_at;       /* WAITING */

@@ -51,6 +51,7 @@ int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset)
         rd_kafka_topic_partition_list_destroy(list);
         p->state = r < 0 ? PARTITION_NEW : PARTITION_READING;
         p->next_offset = offset;
+        p->nothing_to = 0;
         return r;
 }
 
@@ -69,6 +70,7 @@ static void partition_forget(Partition *p)
         p->check.offset = -1;
         p->next_offset = -1;
         p->end_offset = -1;
+        p->nothing_to = 0;
 }
 
 /* The topic was deleted, or some of it. Should it come back, its offsets mean other records, so its partitions are
@@ -337,6 +339,7 @@ void intake_partitions(const Intake *intake, PartitionVisit visit, void *userdat
         for (const Topic *topic = intake->topics; topic; topic = topic->next)
                 for (size_t i = 0; i < topic->count; i++) {
                         const Partition *p = &topic->partitions[i];
-                        visit(userdata, &(PartitionView){ topic->name, (int32_t)i, p->next_offset, p->end_offset });
+                        int64_t next = p->next_offset < 0 ? -1 : MAX_OF(p->next_offset, p->nothing_to);
+                        visit(userdata, &(PartitionView){ topic->name, (int32_t)i, next, p->end_offset });
                 }
 }

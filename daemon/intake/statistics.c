@@ -50,6 +50,9 @@ static void partition_update(Topic *topic, const JsonValue *statistics)
         p->leader = integer_of(statistics, "leader", -1);
         if (end >= 0)
                 p->end_offset = end;
+        if (end >= 0 && p->check.offset < 0 && integer_of(statistics, "fetchq_cnt", -1) == 0 &&
+            integer_of(statistics, "next_offset", -1) >= end)
+                p->nothing_to = end;
 }
 
 static bool topic_is_led(const Topic *topic, const Brokers *brokers)

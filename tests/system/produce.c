@@ -8,6 +8,7 @@
  *       --rate N           at most N records a second
  *       --raw              lines are KEY VALUE [p=PARTITION] [t=MILLISECONDS] [h:NAME=BYTES]..., separated by one
  * space; BYTES, KEY and VALUE are base64, "-" for null (a tombstone), "." for empty
+ *       --transaction commit|abort   all lines in one transaction, with that end
  *       --offsets FILE     write "LINE PARTITION OFFSET" for each record once it is acknowledged
  *
  *   produce BOOTSTRAP TOPIC --create N [--config KEY=VALUE]...     an error if it exists
@@ -49,7 +50,7 @@ typedef enum {
 } Act;
 
 typedef struct Options {
-        const char *bootstrap, *topic, *offsets_path, *truncate, *user;
+        const char *bootstrap, *topic, *offsets_path, *truncate, *user, *transaction;
         const char *configs[CONFIGS_MAX];
         size_t n_configs;
         Act act;
@@ -420,6 +421,7 @@ static rd_kafka_t *client_open(const Options *o, Tally *tally)
                 { "message.max.bytes", "16000000" },
                 { "queue.buffering.max.messages", "1000000" },
                 { "log_level", "3" },
+                { o->transaction ? "transactional.id" : "client.id", o->transaction ? o->topic : "produce" },
         };
         rd_kafka_conf_t *conf = rd_kafka_conf_new();
         for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
@@ -463,13 +465,34 @@ static void admin_act(rd_kafka_t *kafka, const Options *o)
         rd_kafka_queue_destroy(queue);
 }
 
+static void transaction_check(rd_kafka_error_t *error, const char *what)
+{
+        if (error)
+                fail(EX_UNAVAILABLE, what, rd_kafka_error_string(error));
+}
+
+/* Aborted records are in the log like others: they are flushed before. */
+static void transaction_end(rd_kafka_t *kafka, const Options *o)
+{
+        bool is_good = strcmp(o->transaction, "commit") == 0;
+        transaction_check(is_good ? rd_kafka_commit_transaction(kafka, ADMIN_TIMEOUT_MS)
+                                  : rd_kafka_abort_transaction(kafka, ADMIN_TIMEOUT_MS),
+                          "could not end the transaction");
+}
+
 static int records_act(rd_kafka_t *kafka, const Options *o, Tally *tally)
 {
         if (o->offsets_path && !(tally->offsets = fopen(o->offsets_path, "w")))
                 fail(EX_CANTCREAT, o->offsets_path, strerror(errno));
         (void)topic_shows(kafka, o->topic, 1); /* a record sent before the client knows the topic may wait a second */
+        if (o->transaction) {
+                transaction_check(rd_kafka_init_transactions(kafka, ADMIN_TIMEOUT_MS), "no transactions");
+                transaction_check(rd_kafka_begin_transaction(kafka), "could not begin a transaction");
+        }
         lines_send(kafka, o, tally);
         rd_kafka_flush(kafka, MESSAGE_TIMEOUT_MS + 1000);
+        if (o->transaction)
+                transaction_end(kafka, o);
         if (tally->offsets && (ferror(tally->offsets) || fclose(tally->offsets) != 0))
                 fail(EX_IOERR, o->offsets_path, strerror(errno));
         printf("%jd sent, %jd acknowledged\n", (intmax_t)tally->sent, (intmax_t)tally->acknowledged);
@@ -528,6 +551,9 @@ static void option_read(Options *o, int option)
         case 'r':
                 o->rate = (double)number_parse(optarg, 1, 10000000, "not a rate");
                 break;
+        case 'x':
+                o->transaction = optarg;
+                break;
         case 'w':
                 o->is_raw = true;
                 break;
@@ -542,13 +568,21 @@ static void option_read(Options *o, int option)
 int main(int argc, char **argv)
 {
         static const struct option known[] = {
-                { "create", required_argument, NULL, 'c' },     { "grow", required_argument, NULL, 'g' },
-                { "truncate", required_argument, NULL, 't' },   { "delete", no_argument, NULL, 'd' },
-                { "partitions", required_argument, NULL, 'n' }, { "config", required_argument, NULL, 'f' },
-                { "key", required_argument, NULL, 'k' },        { "partition", required_argument, NULL, 'p' },
-                { "rate", required_argument, NULL, 'r' },       { "raw", no_argument, NULL, 'w' },
-                { "offsets", required_argument, NULL, 'o' },    { "allow", required_argument, NULL, 'a' },
-                { "forbid", required_argument, NULL, 'b' },     { 0 },
+                { "create", required_argument, NULL, 'c' },
+                { "grow", required_argument, NULL, 'g' },
+                { "truncate", required_argument, NULL, 't' },
+                { "delete", no_argument, NULL, 'd' },
+                { "partitions", required_argument, NULL, 'n' },
+                { "config", required_argument, NULL, 'f' },
+                { "key", required_argument, NULL, 'k' },
+                { "partition", required_argument, NULL, 'p' },
+                { "rate", required_argument, NULL, 'r' },
+                { "raw", no_argument, NULL, 'w' },
+                { "offsets", required_argument, NULL, 'o' },
+                { "allow", required_argument, NULL, 'a' },
+                { "forbid", required_argument, NULL, 'b' },
+                { "transaction", required_argument, NULL, 'x' },
+                { 0 },
         };
         Options o = { .partition = RD_KAFKA_PARTITION_UA };
         Tally tally = { 0 };

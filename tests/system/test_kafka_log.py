@@ -208,3 +208,77 @@ def test_another_cluster_is_not_read_until_somebody_accepts_it(env: Env):
     env.fault("Kafka: the brokers are another cluster", within=60, over="closedloopctl cluster accept",
               noticed="health other-cluster in status and metrics, operators get a message",
               logged="this is another Kafka cluster")
+
+
+def lag(daemon: Daemon) -> int:
+    return daemon.ctl("status")["kafka"]["lag"]
+
+
+def test_aborted_records_are_never_read_and_control_records_are_no_lag(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    made = answers(60)
+    good = kafka.produce(topic, made[:20], "--transaction", "commit")
+    kafka.produce(topic, made[20:35], "--transaction", "abort")
+    good += kafka.produce(topic, made[35:50], "--transaction", "commit")
+    aborted = kafka.produce(topic, made[50:], "--transaction", "abort")
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    eventually(lambda: daemon.ctl("status")["answers_read"] == 35, "the committed ones are read")
+    eventually(lambda: read_to(daemon, topic, aborted[-1].offset + 2) and daemon.is_settled() and lag(daemon) == 0,
+               "behind the last marker nothing is left")
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(good).add_received(receivers.records(), env.secret()).add_store(store).check()
+    store.close()
+    more = kafka.produce(topic, answers(70)[60:], "--transaction", "commit")
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, more[-1].offset + 1) and lag(daemon) == 0, "it goes on behind them")
+    assert daemon.ctl("status")["answers_read"] == 10 and health(daemon) == "ok"
+    env.fault("Kafka: a producer aborts its transactions", within=60, over="nothing to do", logged="nothing",
+              noticed="nothing: aborted records are not read, and what stands at the end of the log is no lag")
+
+
+def test_holes_of_a_compacted_topic_and_its_tombstones_hold_up_nothing(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka, **{"cleanup.policy": "compact", "segment.ms": 1, "min.cleanable.dirty.ratio": 0.001,
+                                "delete.retention.ms": 3600000})
+    made = answers(40, customers=4)
+    for i in (22, 27):
+        made[i]["customer"]["id"] = f"c-once-{i}"
+    daemon = env.daemon(env.config(kafka, topic))
+    read_and_stop(env, kafka, topic, daemon, kafka.produce(topic, made[:20], "--partition", 0))
+    for i in range(20, 40):
+        last = kafka.produce(topic, made[i:i + 1])
+    tombstone = kafka.produce_raw(topic, [raw_line(None, key=b"c-0")])[0]
+    kafka.produce(topic, answers(41)[40:])
+    eventually(lambda: 0 < len(kafka.read(topic)) < 15, "the log is compacted", 60)
+    left = [r["offset"] for r in kafka.read(topic)]
+    assert max(left) > last[-1].offset and left != list(range(left[0], left[-1] + 1)), left
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, max(left) + 1) and daemon.is_settled(), "it is read to its end")
+    assert daemon.ctl("status")["answers_read"] == len([offset for offset in left if offset >= 20])
+    assert [(d["offset"], d["reason"]) for d in daemon.ctl("dead-letters")] == [(tombstone.offset, "tombstone")]
+    assert health(daemon) == "ok" and daemon.ctl("status")["kafka"]["gaps"] == 0, "holes are no gap"
+    env.fault("Kafka: compaction has taken records away, tombstones are in the log", within=60, over="nothing to do",
+              noticed="what is left is read; tombstones are set aside", logged="nothing")
+
+
+def test_records_of_many_megabytes_are_set_aside_or_read_as_the_limit_says(env: Env):
+    kafka = env.kafka()
+    topic, small = env.topic(kafka, **{"max.message.bytes": 16000000}), answers(20)
+    long = [dict(small[0], response_id=f"long-{mb}", padding="x" * (mb << 20)) for mb in (1, 3, 9)]
+    records = kafka.produce(topic, [small[1], *long, *small[2:]])
+    daemon = env.daemon(env.config(kafka, topic)).start()
+    eventually(lambda: read_to(daemon, topic, len(records)) and daemon.is_settled(), "what is behind them is read")
+    assert {d["reason"] for d in daemon.ctl("dead-letters")} == {"too long"} and len(daemon.ctl("dead-letters")) == 3
+    assert [d["bytes"] >> 20 for d in daemon.ctl("dead-letters")] == [9, 3, 1]
+    assert daemon.stop() == 0
+    daemon.store.unlink()
+    daemon = env.daemon(env.config(kafka, topic, None, {
+        "sources.d/survey.conf": {"source": {"limits": {"bytes": "12 MiB"}}}}))
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, len(records)) and daemon.is_settled(), "with a larger limit they are answers")
+    assert daemon.ctl("dead-letters") == []
+    env.fault("Kafka: a record of 9 MB", within=60, over="a larger source.limits.bytes, then closedloopctl replay",
+              noticed="dead-letters lists it as too long, with all its bytes; what is behind it is read",
+              logged="a record could not be read and was set aside")
