@@ -102,6 +102,62 @@ static void email_read(Loader *l, Setting *group, Channel *channel)
         login_read(l, group, channel);
 }
 
+static bool text_ends(Text text, Text end)
+{
+        return text.len >= end.len && text_equal(text_from_offset(text, text.len - end.len), end);
+}
+
+/* What is easily written, is taken by the receiver, and is then not a message: better told now than at night. */
+static const char *url_habit(const Channel *channel)
+{
+        Text origin = url_origin(channel->url);
+        bool has_path = channel->url.len > origin.len + 1;
+        if (channel->type == CHANNEL_TELEGRAM && !text_ends(channel->url, TEXT("/sendMessage")))
+                return "url must be https://api.telegram.org/bot, the bot's token, and /sendMessage";
+        if (channel->type == CHANNEL_NTFY && has_path)
+                return "url must be the server alone, such as https://ntfy.sh; the topic is \"to\"";
+        if (channel->type == CHANNEL_PAGERDUTY && !text_ends(channel->url, TEXT("/v2/enqueue")))
+                return "url must end in /v2/enqueue, such as https://events.pagerduty.com/v2/enqueue";
+        return NULL;
+}
+
+static bool word_is_good(Text word, const char *others, size_t bytes_max)
+{
+        for (size_t i = 0; i < word.len; i++) {
+                char c = word.data[i];
+                bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                if (!is_plain && (c == '\0' || !strchr(others, c)))
+                        return false;
+        }
+        return word.len > 0 && word.len <= bytes_max;
+}
+
+static void token_read(Loader *l, Setting *group, Channel *channel)
+{
+        const Setting *token = setting_get(group, "token");
+        if (channel->type == CHANNEL_PAGERDUTY && !setting_child(group, "token"))
+                setting_error(l->report, group, "token is missing: the integration key of a PagerDuty service");
+        if (token && secret_read(l, group, "token", &channel->secret) &&
+            !word_is_good(channel->secret.value, "-_.~+/=", 256))
+                setting_error(l->report, token, "token has characters that no token has, or more than 256");
+}
+
+static void chat_read(Loader *l, Setting *group, Channel *channel)
+{
+        const Setting *to = setting_get(group, "to");
+        channel->to = setting_text(group, "to");
+        const char *habit = url_read(l, group, channel) ? url_habit(channel) : NULL;
+        if (habit)
+                setting_error(l->report, setting_child(group, "url"), "%s", habit);
+        if (to && channel->type == CHANNEL_NTFY && !word_is_good(to->text, "-_", 64))
+                setting_error(l->report, to, "to %s is no topic: letters, digits, - and _, at most 64",
+                              quoted(l, to->text));
+        if (to && channel->type == CHANNEL_TELEGRAM && !word_is_good(to->text, "-_@", 64))
+                setting_error(l->report, to, "to %s is no chat: its number, such as \"-1001234567890\", or @name",
+                              quoted(l, to->text));
+        token_read(l, group, channel);
+}
+
 static void channel_check_name(Loader *l, const Setting *group, const Channel *channel)
 {
         if (!name_is_id(channel->name))
@@ -125,16 +181,12 @@ static void channel_read(Loader *l, Setting *group, Channel *channel)
                 .ca_file = ca_file.data ? loader_path(l, ca_file) : TEXT_NONE,
         };
         proxy_read(l, group, channel);
-        channel->is_supported = channel->type != CHANNEL_TEAMS;
         if (channel->type == CHANNEL_WEBHOOK)
                 webhook_read(l, group, channel);
         else if (channel->type == CHANNEL_EMAIL)
                 email_read(l, group, channel);
         else
-                (void)url_read(l, group, channel);
-        if (channel->type == CHANNEL_TEAMS)
-                setting_warning(l->report, group,
-                                "teams channels come later; until then nothing is sent through this one");
+                chat_read(l, group, channel);
 }
 
 static int channel_order(const void *left, const void *right)
@@ -174,7 +226,7 @@ void load_channels(Loader *l)
                 }
                 if (!setting_get(group, "type")) {
                         /* Known by its name at least, so that nobody is said to name a channel that is not there. */
-                        channel = (Channel){ .name = setting_text(group, "name"), .is_supported = true };
+                        channel = (Channel){ .name = setting_text(group, "name") };
                 } else {
                         channel_read(l, group, &channel);
                 }

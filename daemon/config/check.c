@@ -286,14 +286,13 @@ static void collect_ladders(Check *c)
 /* ---- channels of people ----------------------------------------------------------------------------------------- */
 
 /* The first that is theirs alone and works; NULL: none. */
-static const Channel *own_channel(const Loader *l, const Person *person, bool *ret_has_later, bool *ret_has_unknown)
+static const Channel *own_channel(const Loader *l, const Person *person, bool *ret_has_unknown)
 {
         const Channel *own = NULL;
         for (size_t i = 0; i < person->channel_count; i++) {
                 const Channel *channel = config_channel(l->config, person->channels[i]);
                 *ret_has_unknown |= !channel;
-                *ret_has_later |= channel && !channel->is_supported;
-                if (!own && channel && channel->is_supported && !channel->is_shared)
+                if (!own && channel && !channel->is_shared)
                         own = channel;
         }
         return own;
@@ -304,15 +303,11 @@ static void person_check(const Check *c, size_t index)
         Loader *l = c->l;
         const Person *person = &l->config->roster.persons[index];
         Origin at = l->person_origins[index];
-        bool has_later = false, has_unknown = false;
-        const Channel *own = own_channel(l, person, &has_later, &has_unknown);
-        if (own && has_later)
-                report_warning(l->report, at.file, at.line,
-                               "in person %s: teams channels come later; " TEXT_F " is reached by the next channel, %s",
-                               quoted(l, person->id), TEXT_ARG(person->id), quoted(l, own->name));
+        bool has_unknown = false;
+        const Channel *own = own_channel(l, person, &has_unknown);
         if (!own && !has_unknown && c->reasons[index])
                 report_error(l->report, at.file, at.line,
-                             "in person %s: channels must name one that works and is not shared; %s",
+                             "in person %s: channels must name one that is not shared; %s",
                              quoted(l, person->id), c->reasons[index]);
 }
 

@@ -13,6 +13,12 @@ const char *channel_type_text(ChannelType type)
                 [CHANNEL_EMAIL] = "email",
                 [CHANNEL_SLACK] = "slack",
                 [CHANNEL_TEAMS] = "teams",
+                [CHANNEL_MATTERMOST] = "mattermost",
+                [CHANNEL_GOOGLE_CHAT] = "google-chat",
+                [CHANNEL_DISCORD] = "discord",
+                [CHANNEL_TELEGRAM] = "telegram",
+                [CHANNEL_NTFY] = "ntfy",
+                [CHANNEL_PAGERDUTY] = "pagerduty",
         };
         must(type < CHANNEL_TYPE_MAX);
         return texts[type];

@@ -8,6 +8,8 @@ const SectionNames SECTIONS[SECTION_MAX] = {
         [SECTION_ROUTE] = { "route", "routes", NULL },
 };
 
+#define CHAT_TYPES "slack|teams|mattermost|google-chat|discord|telegram|ntfy|pagerduty"
+
 /* Parents stand before what is in them. */
 const Option OPTIONS[] = {
         { "kafka", OPTION_GROUP, .is_required = true, .needs_restart = true, .sentence = "where answers come from" },
@@ -86,12 +88,16 @@ const Option OPTIONS[] = {
 
         { "channel", OPTION_GROUPS, "channel", .sentence = "a way to reach people, a room or a system" },
         { "channel.name", OPTION_TEXT, .is_required = true, .sentence = "what people.csv and policies call it" },
-        { "channel.type", OPTION_CHOICE, "webhook|email|slack|teams", .fallback = "\"webhook\"",
+        { "channel.type", OPTION_CHOICE, "webhook|email|" CHAT_TYPES, .fallback = "\"webhook\"",
           .sentence = "what it is" },
-        { "channel.url", OPTION_TEXT_OR_SECRET, .is_required = true, .only = "type=webhook|slack|teams",
+        { "channel.url", OPTION_TEXT_OR_SECRET, .is_required = true, .only = "type=webhook|" CHAT_TYPES,
           .sentence = "the target" },
         { "channel.secret", OPTION_SECRET, .only = "type=webhook",
           .sentence = "the key that signs: whsec_ and base64, as in Standard Webhooks" },
+        { "channel.to", OPTION_TEXT, .is_required = true, .only = "type=telegram|ntfy",
+          .sentence = "where it goes there: the chat of Telegram by its number or @name, the topic of ntfy" },
+        { "channel.token", OPTION_SECRET, .only = "type=ntfy|pagerduty",
+          .sentence = "the access token of ntfy, the integration key of PagerDuty" },
         { "channel.smtp", OPTION_TEXT, .is_required = true, .only = "type=email",
           .sentence = "the mail server: smtp://host:587 or smtps://host:465" },
         { "channel.from", OPTION_TEXT, .is_required = true, .only = "type=email",
@@ -105,9 +111,9 @@ const Option OPTIONS[] = {
           .sentence = "a room: never a comment, a name, a reminder or an escalation" },
         { "channel.private_network", OPTION_FLAG, .fallback = "false",
           .sentence = "whether private and loopback addresses are allowed; those of a mail server always are" },
-        { "channel.plain_http", OPTION_FLAG, .fallback = "false", .only = "type=webhook|slack|teams",
+        { "channel.plain_http", OPTION_FLAG, .fallback = "false", .only = "type=webhook|" CHAT_TYPES,
           .sentence = "whether http without encryption is allowed" },
-        { "channel.proxy", OPTION_TEXT, .only = "type=webhook|slack|teams",
+        { "channel.proxy", OPTION_TEXT, .only = "type=webhook|" CHAT_TYPES,
           .sentence =
                   "the HTTP proxy on the way; it decides which addresses may be reached. Those of the environment are "
                   "ignored" },

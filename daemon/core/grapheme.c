@@ -222,6 +222,26 @@ Text grapheme_cut(Arena *arena, Text text, size_t characters)
         return cut_close(arena, loose_end_trim(word_end(text, end)));
 }
 
+Text grapheme_fit(Arena *arena, Text text, size_t cost_max, GraphemeCost cost, void *userdata)
+{
+        const char *breaks = breaks_of(arena, text);
+        bool has_isolates = occurrences(text, ISOLATE_BEGIN) > 0;
+        size_t reserved = cost(userdata, ELLIPSIS) + (has_isolates ? cost(userdata, ISOLATE_END) : 0);
+        size_t keep = cost_max > reserved ? cost_max - reserved : 0;
+        size_t used = 0, end = 0; /* end: where "…" still fits */
+        for (size_t at = 0, next; at < text.len; at = next) {
+                next = at + 1;
+                while (next < text.len && !breaks[next])
+                        next++;
+                used += cost(userdata, (Text){ text.data + at, next - at });
+                if (used > cost_max)
+                        return cost_max < reserved ? TEXT("") : cut_close(arena, loose_end_trim(word_end(text, end)));
+                if (used <= keep)
+                        end = next;
+        }
+        return text;
+}
+
 static bool runs_right_to_left(ucs4_t c)
 {
         if (c < 0x590)

@@ -109,6 +109,113 @@ Text sink_html(Arena *arena, Text text)
         return references_put(arena, text, html_reference);
 }
 
+/* Puts one character; before: the one that stood before it, 0 at the start. */
+typedef void (*CharacterPut)(Buffer *b, Character c, uint32_t before);
+
+static Text characters_put(Arena *arena, Text text, CharacterPut put)
+{
+        if (!text.data)
+                return TEXT_NONE;
+        Buffer b = buffer_in(arena);
+        for (uint32_t before = 0; text.len > 0;) {
+                Character c = character_next(&text);
+                put(&b, c, before);
+                before = c.code;
+        }
+        return buffer_text(&b);
+}
+
+#define APART TEXT("\u2060") /* word joiner: no width, no break */
+
+/* An "@" that could begin a mention: one inside a mail address cannot. */
+static bool begins_mention(uint32_t code, uint32_t before)
+{
+        bool is_word = (before >= '0' && before <= '9') || (before >= 'a' && before <= 'z') ||
+                       (before >= 'A' && before <= 'Z');
+        return code == '@' && !is_word;
+}
+
+static void reference_put(Buffer *b, Character c)
+{
+        Text instead = slack_reference(c.code);
+        if (instead.data)
+                buffer_put(b, instead);
+        else
+                character_put(b, c);
+}
+
+static void telegram_put(Buffer *b, Character c, uint32_t before)
+{
+        reference_put(b, c);
+        if (begins_mention(c.code, before))
+                buffer_put(b, APART);
+}
+
+static void card_put(Buffer *b, Character c, uint32_t before)
+{
+        if (c.code == '{' && (before == '{' || before == 0))
+                buffer_put(b, APART);
+        character_put(b, c);
+}
+
+/* A number and a dot begin a list. */
+static bool is_markdown(uint32_t code, uint32_t before, const char *signs)
+{
+        bool is_list = code == '.' && before >= '0' && before <= '9';
+        return is_list || (code > ' ' && code < 0x7f && strchr(signs, (int)code));
+}
+
+static void mattermost_put(Buffer *b, Character c, uint32_t before)
+{
+        if (is_markdown(c.code, before, "\\`*{}[]()#+-!_~|"))
+                buffer_put_char(b, '\\');
+        reference_put(b, c);
+        if (begins_mention(c.code, before))
+                buffer_put(b, APART);
+}
+
+static void discord_put(Buffer *b, Character c, uint32_t before)
+{
+        if (is_markdown(c.code, before, "\\`*_~|<>[]()#+-:@"))
+                buffer_put_char(b, '\\');
+        character_put(b, c);
+}
+
+static void plain_put(Buffer *b, Character c, uint32_t before UNUSED)
+{
+        if (c.code == '<')
+                buffer_put(b, TEXT("\u2039"));
+        else if (c.code == '>')
+                buffer_put(b, TEXT("\u203a"));
+        else
+                character_put(b, c);
+}
+
+Text sink_telegram(Arena *arena, Text text)
+{
+        return characters_put(arena, text, telegram_put);
+}
+
+Text sink_card(Arena *arena, Text text)
+{
+        return characters_put(arena, text, card_put);
+}
+
+Text sink_mattermost(Arena *arena, Text text)
+{
+        return characters_put(arena, text, mattermost_put);
+}
+
+Text sink_discord(Arena *arena, Text text)
+{
+        return characters_put(arena, text, discord_put);
+}
+
+Text sink_plain(Arena *arena, Text text)
+{
+        return characters_put(arena, text, plain_put);
+}
+
 /* --- mail --- */
 
 enum {

@@ -327,9 +327,7 @@ static void channels_look(Doctor *d)
                 const Channel *channel = &d->config->channels[i];
                 Text words;
                 const char *name = arena_textf(d->arena, "channel \"" TEXT_F "\"", TEXT_ARG(channel->name)).data;
-                if (!channel->is_supported)
-                        find(d, LEVEL_WARNING, name, TEXT("this version cannot send over it"), NULL);
-                else if (channel_probe(channel, PATIENCE, d->arena, &words))
+                if (channel_probe(channel, PATIENCE, d->arena, &words))
                         find(d, LEVEL_OK, name, TEXT("its receiver can be reached; nothing was sent"), NULL);
                 else
                         find(d, LEVEL_FAULT, name, words,

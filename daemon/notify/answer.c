@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/sink.h"
+#include "notify/receiver.h"
 
 static void words_cut(char *words, int len)
 {
@@ -228,49 +229,28 @@ static void http_judge(const Answer *a, const Channel *channel, SendResult *resu
                 detail_set(result, "HTTP %d", a->status);
 }
 
-/* --- Slack --- */
+/* --- chats and pagers --- */
 
-/* What Slack says about a refusal. Only these words are repeated. */
-static const char *const SLACK_WORDS[] = {
-        "action_prohibited",
-        "channel_is_archived",
-        "channel_not_found",
-        "invalid_blocks",
-        "invalid_blocks_format",
-        "invalid_payload",
-        "invalid_token",
-        "no_active_hooks",
-        "no_service",
-        "no_service_id",
-        "no_team",
-        "no_text",
-        "posting_to_general_channel_denied",
-        "rate_limited",
-        "rollup_error",
-        "team_disabled",
-        "too_many_attachments",
-        "user_not_found",
-};
-
-static const char *slack_word(Text body)
+/* A yes that is not in the receiver's own words comes from something in between, such as a login page of a proxy. */
+static void receiver_judge(const Answer *a, const Receiver *r, const Channel *channel, SendResult *result)
 {
-        Text word = text_trim(body);
-        for (size_t i = 0; i < COUNT_OF(SLACK_WORDS); i++)
-                if (text_is(word, SLACK_WORDS[i]))
-                        return SLACK_WORDS[i];
-        return NULL;
-}
-
-/* A 200 that does not say "ok" comes from something in between, such as a login page of a proxy. */
-static void slack_judge(const Answer *a, const Channel *channel, SendResult *result)
-{
+        double seconds;
+        if (receiver_retry_after(r, a->body, &seconds)) {
+                double at_most = (double)RETRY_AFTER_MAX.us;
+                Span asked = { (int64_t)MIN_OF(MAX_OF(seconds, 0.0) * 1e6, at_most) };
+                result->retry_after.us = MAX_OF(result->retry_after.us, asked.us);
+        }
         http_judge(a, channel, result);
-        const char *word = slack_word(a->body);
-        if (result->class == SEND_ACCEPTED && !text_is(text_trim(a->body), "ok")) {
+        const ReceiverWord *word = receiver_word(r, a->body);
+        if (result->class == SEND_ACCEPTED && !receiver_says_yes(r, a->status, a->body)) {
+                bool is_whole = r->yes && r->yes[0] != '{';
                 result->class = SEND_TEMPORARY;
-                detail_set(result, "HTTP %d, but the answer is not Slack's \"ok\"", a->status);
-        } else if (word) {
-                detail_set(result, "HTTP %d %s", a->status, word);
+                detail_set(result, "HTTP %d, but the answer is not %s's%s%s%s", a->status, r->name,
+                           is_whole ? " \"" : "", is_whole ? r->yes : "", is_whole ? "\"" : "");
+        } else if (result->class != SEND_ACCEPTED && word) {
+                bool is_refused = result->class == SEND_PERMANENT;
+                result->class = is_refused && word->is_gone ? SEND_GONE : result->class;
+                detail_set(result, "HTTP %d %s", a->status, word->word);
         }
 }
 
@@ -392,8 +372,8 @@ void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Ar
                 fault_detail(answer, channel, arena, ret);
         } else if (channel->type == CHANNEL_EMAIL) {
                 mail_judge(answer, channel, arena, ret);
-        } else if (channel->type == CHANNEL_SLACK) {
-                slack_judge(answer, channel, ret);
+        } else if (receiver_of(channel->type)) {
+                receiver_judge(answer, receiver_of(channel->type), channel, ret);
         } else {
                 http_judge(answer, channel, ret);
         }

@@ -5,8 +5,8 @@
 
 #include "notify/answer.h"
 #include "notify/email.h"
+#include "notify/receiver.h"
 #include "notify/signature.h"
-#include "notify/slack.h"
 #include "notify/telling.h"
 #include "notify/transport.h"
 #include "notify/webhook.h"
@@ -139,10 +139,15 @@ static const char *request_webhook(Notifier *n, const Parcel *p, WallTime now, R
         return request_sign(n, p, now, request, arena);
 }
 
-static const char *request_slack(const Parcel *p, WallTime now, Request *request, Arena *arena)
+static const char *request_receiver(const Parcel *p, WallTime now, Request *request, Arena *arena)
 {
-        request->body = slack_body(p, now, arena);
+        Text token = p->channel->secret.value;
+        request->url = receiver_url(p, arena);
+        request->body = receiver_body(p, now, arena);
         request_add_header(request, arena, "content-type", TEXT("application/json"));
+        if (p->channel->type == CHANNEL_NTFY && token.len > 0)
+                request_add_header(request, arena, "authorization",
+                                   arena_textf(arena, "Bearer " TEXT_F, TEXT_ARG(token)));
         return NULL;
 }
 
@@ -168,19 +173,11 @@ static const char *request_make(Notifier *n, const Parcel *p, WallTime now, Requ
                 .channel = p->channel,
                 .allows_private_network = p->channel->allows_private_network,
         };
-        switch (p->channel->type) {
-        case CHANNEL_WEBHOOK:
-                return request_webhook(n, p, now, request, arena);
-        case CHANNEL_SLACK:
-                return request_slack(p, now, request, arena);
-        case CHANNEL_EMAIL:
+        if (p->channel->type == CHANNEL_EMAIL)
                 return request_mail(p, now, request, arena);
-        case CHANNEL_TEAMS:
-                return "nothing is sent to Teams yet";
-        case CHANNEL_TYPE_MAX:
-        default:
-                must(false);
-        }
+        if (p->channel->type == CHANNEL_WEBHOOK)
+                return request_webhook(n, p, now, request, arena);
+        return request_receiver(p, now, request, arena);
 }
 
 /* --- sending --- */
@@ -254,20 +251,13 @@ size_t notifier_in_flight(const Notifier *n)
 
 Text notifier_preview(const Parcel *parcel, WallTime now, Arena *arena)
 {
-        switch (parcel->channel->type) {
-        case CHANNEL_WEBHOOK:
+        const Channel *channel = parcel->channel;
+        if (channel->type == CHANNEL_WEBHOOK)
                 return webhook_body(parcel, now, arena);
-        case CHANNEL_SLACK:
-                return slack_body(parcel, now, arena);
-        case CHANNEL_EMAIL: {
-                const char *refusal = email_refusal(parcel);
-                return refusal ? arena_text(arena, text_from(refusal)) : email_message(parcel, now, arena);
-        }
-        case CHANNEL_TEAMS:
-        case CHANNEL_TYPE_MAX:
-        default:
-                return TEXT("");
-        }
+        if (channel->type != CHANNEL_EMAIL)
+                return receiver_body(parcel, now, arena);
+        const char *refusal = email_refusal(parcel);
+        return refusal ? arena_text(arena, text_from(refusal)) : email_message(parcel, now, arena);
 }
 
 int notifier_new(sd_event *event, SendDone done, void *userdata, Notifier **ret)

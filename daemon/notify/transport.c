@@ -349,7 +349,7 @@ void handle_aim(Handle *handle, const Request *request, Arena *arena)
 {
         const Channel *channel = request->channel;
         long timeout_ms = (long)MAX_OF(channel->timeout.us / 1000, INT64_C(1));
-        SET(handle->easy, CURLOPT_URL, chars(arena, channel->url));
+        SET(handle->easy, CURLOPT_URL, chars(arena, request->url.data ? request->url : channel->url));
         SET(handle->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
         SET(handle->easy, CURLOPT_CONNECTTIMEOUT_MS, MIN_OF(timeout_ms, (long)CONNECT_MS_MAX));
         if (channel->ca_file.len > 0)

@@ -35,7 +35,7 @@ static const Channel *channel_next(const Work *w, const Person *reader, Text aft
         for (size_t i = from > reader->channel_count ? 0 : from; i < reader->channel_count; i++) {
                 Text name = reader->channels[i];
                 const Channel *channel = config_channel(w->config, name);
-                if (channel && channel->is_supported && !channel->is_shared && !is_disabled(w, name, reader->id))
+                if (channel && !channel->is_shared && !is_disabled(w, name, reader->id))
                         return channel;
         }
         return NULL;
@@ -54,7 +54,7 @@ static const Channel *channel_first(const Work *w, Text recipient)
         Text name;
         if (recipient_channel(recipient, &name)) {
                 const Channel *channel = config_channel(w->config, name);
-                return channel && channel->is_supported && !is_disabled(w, name, recipient) ? channel : NULL;
+                return channel && !is_disabled(w, name, recipient) ? channel : NULL;
         }
         const Person *reader = roster_person(&w->config->roster, recipient, w->now);
         return reader ? channel_next(w, reader, TEXT_NONE) : NULL;
@@ -705,7 +705,7 @@ static int fetched_of_case(Work *w, DeliveryRow *row, Subject *s)
 int work_hand_out(Work *w, DeliveryRow *row)
 {
         const Channel *channel = config_channel(w->config, row->channel);
-        if (!channel || !channel->is_supported)
+        if (!channel)
                 return fetched_without_channel(w, row);
         if (row->case_number == 0)
                 return has_left(w, row) ? fetched_of_nobody(w, row, NULL) : fetched_of_operator(w, row);

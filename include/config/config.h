@@ -31,7 +31,13 @@ typedef enum ChannelType {
         CHANNEL_WEBHOOK,
         CHANNEL_EMAIL,
         CHANNEL_SLACK,
-        CHANNEL_TEAMS, /* accepted with a warning; nothing is sent yet */
+        CHANNEL_TEAMS,
+        CHANNEL_MATTERMOST,
+        CHANNEL_GOOGLE_CHAT,
+        CHANNEL_DISCORD,
+        CHANNEL_TELEGRAM,
+        CHANNEL_NTFY,
+        CHANNEL_PAGERDUTY,
         CHANNEL_TYPE_MAX,
 } ChannelType;
 
@@ -46,11 +52,10 @@ typedef enum MailTls {
 typedef struct Channel {
         Text name;
         ChannelType type;
-        bool is_supported;
-        Text url; /* webhook, slack: the target, from the configuration or from its secret; email: smtp:// or smtps://
-                   */
+        Text url; /* the target, from the configuration or from its secret; email: smtp:// or smtps:// */
         Secret url_secret;
-        Secret secret;                /* webhook: whsec_ + base64 */
+        Secret secret;                /* webhook: whsec_ + base64; ntfy, pagerduty: the token */
+        Text to;                      /* telegram: the chat; ntfy: the topic */
         Text from_name, from_address; /* email */
         Text user;
         Secret password;
@@ -93,7 +98,7 @@ typedef struct Config {
         size_t cause_count;
         DoubtLimits clock;
         int64_t dead_letter_bytes_max; /* what the dead letters may take in the store */
-        int64_t ballast_bytes; /* kept free on the store's disk */
+        int64_t ballast_bytes;         /* kept free on the store's disk */
 
         FieldTable fields;
         const Source *sources;

@@ -19,6 +19,11 @@ size_t grapheme_count(Arena *scratch, Text text);
  * half. Isolates stay balanced. */
 Text grapheme_cut(Arena *arena, Text text, size_t characters);
 
+/* As much of it as fits, by the same rules, where each cluster counts for what cost() says: bytes, UTF-16 units, or
+ * what it is once escaped. "…" counts too; text is UTF-8. */
+typedef size_t (*GraphemeCost)(void *userdata, Text cluster);
+Text grapheme_fit(Arena *arena, Text text, size_t cost_max, GraphemeCost cost, void *userdata);
+
 /* Between U+2068 and U+2069 if anything in it runs from right to left, so that the sentence around it keeps its order.
  */
 Text grapheme_isolate(Arena *arena, Text text);

@@ -1,14 +1,31 @@
 /* sink.h - one output encoding for each receiver: the only ways in which text of a record leaves the program.
- * JSON is written by json.h, which escapes by itself; Slack's text goes through sink_slack() first, then into the JSON.
- * Owns:    nothing; results are in the arena, followed by a NUL that does not count. Absent stays absent.
- * Errors:  none: what a receiver must not see is replaced, and bytes that are not UTF-8 become U+FFFD.
- * Source:  Slack's rules for mrkdwn; WHATWG HTML; RFC 5322, 2047, 5321. */
+ * JSON is written by json.h, which escapes by itself; a chat's text goes through its own sink first, then into the
+ * JSON. Owns:    nothing; results are in the arena, followed by a NUL that does not count. Absent stays absent. Errors:
+ * none: what a receiver must not see is replaced, and bytes that are not UTF-8 become U+FFFD. Source:  Slack's rules
+ * for mrkdwn; Adaptive Cards 1.4; CommonMark; Telegram's HTML style; WHATWG HTML; RFC 5322, 2047, 5321. */
 #pragma once
 
 #include "base/arena.h"
 
 /* For mrkdwn and plain_text: exactly & < > are escaped, which takes links, mentions and <!channel> with it. */
 Text sink_slack(Arena *arena, Text text);
+
+/* For Telegram's HTML style: the same, and an invisible sign keeps "@name" from being a mention; mail addresses stay.
+ */
+Text sink_telegram(Arena *arena, Text text);
+
+/* For a TextRun of an Adaptive Card, which knows no markup but {{DATE(...)}} and {{TIME(...)}}: "{{" is taken apart. */
+Text sink_card(Arena *arena, Text text);
+
+/* For Markdown as Mattermost reads it: signs of the markup are escaped; & < > as references, which takes Slack's own
+ * markup with it; mentions as for Telegram. */
+Text sink_mattermost(Arena *arena, Text text);
+
+/* For Markdown as Discord reads it: signs of the markup and of mentions are escaped. */
+Text sink_discord(Arena *arena, Text text);
+
+/* For a place that shows text as it is but may look for <mentions> in it: no angle brackets. */
+Text sink_plain(Arena *arena, Text text);
 
 /* For element content and quoted attributes: & < > " ' as references; control characters but line ends and tabs become
  * U+FFFD. */

@@ -1,7 +1,7 @@
 /* answer.h - what the answer to a delivery means: taken over, try again, never, or gone; with one line for people.
  * Pure: no clock (now is when the answer came), no memory but the arena.
- * Source:  RFC 9110 (status codes, Retry-After), RFC 5321 and 4954 (replies of mail servers), Slack's incoming
- * webhooks. */
+ * Source:  RFC 9110 (status codes, Retry-After), RFC 5321 and 4954 (replies of mail servers); for chats and
+ * pagers receiver.h. */
 #pragma once
 
 #include "notify/notifier.h"

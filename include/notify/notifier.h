@@ -1,4 +1,4 @@
-/* notifier.h - sends parcels: webhook, Slack, e-mail, over one curl multi handle on the loop.
+/* notifier.h - sends parcels: webhook, chats and pagers, e-mail, over one curl multi handle on the loop.
  * Owns:    the curl handles and sockets; a parcel stays the caller's until its `done` was called.
  * Units:   durations in Span; the timeout of a send is its channel's.
  * Errors:  a send never fails to start: what goes wrong is a SendResult, and `done` is called exactly once, from the
@@ -49,6 +49,6 @@ void notifier_send(Notifier *notifier, Parcel *parcel, WallTime now);
 
 size_t notifier_in_flight(const Notifier *notifier);
 
-/* What would be sent, for `notify test` and tests: the body as the receiver gets it (webhook, slack: JSON; e-mail: the
+/* What would be sent, for `notify test` and tests: the body as the receiver gets it (JSON; e-mail: the
  * whole message). */
 Text notifier_preview(const Parcel *parcel, WallTime now, Arena *arena);

@@ -1,4 +1,4 @@
-/* telling.h - what a parcel says, in the words that the message channels (slack, email) share.
+/* telling.h - what a parcel says, in the words that the message channels (chats, e-mail) share.
  * Pure; results are in the arena. */
 #pragma once
 

@@ -31,6 +31,7 @@ typedef struct Request {
         RequestKind kind;
         const Channel *channel; /* url, user, password, tls, ca_file, timeout, what it allows */
         bool allows_private_network;
+        Text url;                          /* of a POST; absent: the channel's */
         Text headers[REQUEST_HEADERS_MAX]; /* of a POST: "name: value", each followed by a NUL */
         size_t header_count;
         Text from, to; /* of a mail: its envelope, checked by the caller */

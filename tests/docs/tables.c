@@ -1,11 +1,12 @@
 /* tables.c - prints the parts of the documentation that are tables in the code: what the README shows cannot be wrong
- * for long; and the journal's catalog. Usage: tables views|states|metrics|options|messages|catalog */
+ * for long; and the journal's catalog. Usage: tables views|states|metrics|options|receivers|messages|catalog */
 #include <stdio.h>
 #include <syslog.h>
 
 #include "base/notice.h"
 #include "config/option.h"
 #include "core/case.h"
+#include "notify/receiver.h"
 #include "store/store.h"
 #include "web/metrics.h"
 
@@ -115,6 +116,20 @@ static void catalog_print(void)
         }
 }
 
+static void receivers_print(void)
+{
+        printf("| type | system | what arrives | title, text, small print at most | a yes |\n|---|---|---|---|---|\n");
+        for (ChannelType type = 0; type < CHANNEL_TYPE_MAX; type++) {
+                const Receiver *r = receiver_of(type);
+                if (!r)
+                        continue;
+                printf("| `%s` | %s | %s | %zu, %zu, %zu %s | ", channel_type_text(type), r->name, r->shows,
+                       r->title_max, r->text_max, r->small_max, text_unit_text(r->unit));
+                printf(r->status ? "%d" : "2xx", r->status);
+                printf(!r->yes ? " |\n" : r->yes[0] == '{' ? ", JSON |\n" : ", \"%s\" |\n", r->yes);
+        }
+}
+
 int main(int argc, char **argv)
 {
         const char *wanted = argc > 1 ? argv[1] : "";
@@ -130,6 +145,8 @@ int main(int argc, char **argv)
                 messages_print();
         else if (strcmp(wanted, "catalog") == 0)
                 catalog_print();
+        else if (strcmp(wanted, "receivers") == 0)
+                receivers_print();
         else
                 return 64;
         return 0;

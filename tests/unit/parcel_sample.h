@@ -91,7 +91,6 @@ static inline ParcelSample *parcel_sample(Arena *arena, ChannelType type)
         s->channel = (Channel){
                 .name = TEXT("crm"),
                 .type = type,
-                .is_supported = true,
                 .from_name = TEXT("Customer follow-up"),
                 .from_address = TEXT("loop@example.com"),
                 .timeout = { 15 * INT64_C(1000000) },
