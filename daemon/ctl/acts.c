@@ -130,7 +130,7 @@ static bool act_take(Request *q, EventKind kind, bool needs_by)
 
 static void act_start(Request *q)
 {
-        q->is_waiting = true;
+        request_wait(q);
         service_act(q->service, &q->act);
 }
 

@@ -22,6 +22,7 @@ enum {
         GROUPS_MAX = 256
 };
 static const uint64_t REQUEST_US = 30 * 1000000;
+static const uint64_t STORE_US = 5 * 1000000;
 
 struct Control {
         sd_event *event;
@@ -75,7 +76,8 @@ static void request_free(Request *q)
         }
         q->io = sd_event_source_disable_unref(q->io);
         q->timer = sd_event_source_disable_unref(q->timer);
-        (void)close(q->fd);
+        if (q->fd >= 0)
+                (void)close(q->fd);
         (void)arena_free(q->arena);
 }
 
@@ -125,8 +127,33 @@ static int on_writable(sd_event_source *source UNUSED, int fd UNUSED, uint32_t r
         return 0;
 }
 
+void request_wait(Request *q)
+{
+        q->is_waiting = q->is_bounded = true;
+        (void)sd_event_source_set_time_relative(q->timer, STORE_US);
+        (void)sd_event_source_set_enabled(q->timer, SD_EVENT_ONESHOT);
+}
+
+/* The store hangs. The request's memory is the turn's, and it may still be done: only its peer is let go. */
+static void peer_dismiss(Request *q)
+{
+        static const char answer[] =
+                "{\"exit\":75,\"text\":\"the store has not answered for 5 seconds: closedloopctl status says more. "
+                "What was asked "
+                "for may still be done when it does; an act with a --key counts once, however often it is asked "
+                "for\\n\",\"data\":null}\n";
+        q->io = sd_event_source_disable_unref(q->io);
+        (void)send(q->fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)close(q->fd);
+        q->fd = -1;
+}
+
 void request_end(Request *q)
 {
+        if (q->fd < 0) {
+                request_free(q);
+                return;
+        }
         Buffer reply = buffer_in(q->arena);
         q->is_waiting = false;
         q->io = sd_event_source_disable_unref(q->io);
@@ -301,7 +328,7 @@ static void request_start(Request *q)
                 q->verb->start(q);
                 return;
         }
-        q->is_waiting = true;
+        request_wait(q);
         service_call(q->service, (Call){ .run = ask_run, .done = ask_done, .userdata = q });
 }
 
@@ -331,6 +358,8 @@ static int on_too_slow(sd_event_source *source UNUSED, uint64_t usec UNUSED, voi
         Request *q = userdata;
         if (!q->is_waiting)
                 request_free(q);
+        else if (q->is_bounded && q->fd >= 0)
+                peer_dismiss(q);
         return 0;
 }
 

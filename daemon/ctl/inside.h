@@ -47,9 +47,11 @@ struct Request {
         JsonWriter json; /* writes to data */
         Text reply; /* what the peer has not taken yet */
         bool is_waiting; /* for a turn or a send: must not be freed, and its memory is theirs */
+        bool is_bounded; /* waits for the store only: the peer is answered in any case, soon */
         Act act;
 };
 
+void request_wait(Request *q); /* for the store: is_waiting from here on */
 void request_end(Request *q);
 void request_fail(Request *q, int exit_code, const char *format, ...) PRINTF_LIKE(3, 4);
 Text request_option(const Request *q, const char *name); /* absent if it was not given; "" for one without a value */

@@ -34,7 +34,7 @@ static void reload_answer(void *userdata, ReloadEnd end, Text words)
 
 void verb_reload(Request *q)
 {
-        q->is_waiting = true;
+        request_wait(q);
         service_reload(q->service, reload_answer, q);
 }
 

@@ -312,14 +312,14 @@ static void store_leave(Service *s, Batch *batch)
         s->failed = batch;
 }
 
-static void batch_failed(Service *s, Batch *batch)
+static void batch_failed(Service *s, Batch *batch, bool was_hanging)
 {
         if (batch->error == -ESTALE) {
                 batch_fenced(s, batch);
                 retry_arm(s, 1000);
                 return;
         }
-        if (!s->store_words[0] || s->is_low)
+        if (!s->store_words[0] || s->is_low || was_hanging)
                 notice_log(NOTICE_STORE_WAITING, ABOUT_NOTHING, TEXT_F, TEXT_ARG(batch->error_text));
         s->is_low = false; /* worse than that */
         words_set(s, "cannot be written to", batch->error_text);
@@ -332,12 +332,31 @@ static void batch_failed(Service *s, Batch *batch)
         retry_arm(s, RETRY_US);
 }
 
+/* A disk that neither does nor refuses: whoever asks is told, and so is the log. The thread gives a batch back each
+ * second, if only the one that proves it alive. */
+void service_hang_watch(Service *s)
+{
+        static const Span PATIENCE = { 5 * INT64_C(1000000) };
+        Span silent = mono_since(clock_mono(), s->returned_at);
+        if (turn_thread_is_idle(s->thread) || silent.us < PATIENCE.us)
+                return;
+        bool is_new = !s->is_hanging;
+        s->is_hanging = true;
+        (void)snprintf(s->store_words, sizeof(s->store_words), "no answer for %lld seconds",
+                       (long long)silent.us / 1000000);
+        if (is_new)
+                notice_log_plain(NOTICE_STORE_HANGS, ABOUT_NOTHING);
+}
+
 int service_on_batch(sd_event_source *source UNUSED, int fd UNUSED, uint32_t revents UNUSED, void *userdata)
 {
         Service *s = userdata;
         Batch *batch = turn_thread_take(s->thread);
         if (!batch)
                 return 0;
+        bool was_hanging = s->is_hanging;
+        s->is_hanging = false;
+        s->returned_at = clock_mono();
         service_clock_note(s, batch);
         if (batch->store_failure != 0) {
                 store_leave(s, batch);
@@ -346,7 +365,7 @@ int service_on_batch(sd_event_source *source UNUSED, int fd UNUSED, uint32_t rev
         if (batch->error == 0)
                 batch_done(s, batch);
         else
-                batch_failed(s, batch);
+                batch_failed(s, batch, was_hanging);
         service_intake_continue(s);
         service_submit_if_due(s);
         return 0;

@@ -86,6 +86,8 @@ struct Service {
         Batch *failed;          /* could not be committed: tried again ... */
         bool retry_is_due;      /* ... now; until then only what people do and ask goes to the store */
         bool is_low;            /* the store's disk: nothing more is read */
+        bool is_hanging;        /* the turn thread waits for the disk, and has for some time */
+        MonoTime returned_at;   /* when it last gave a batch back */
         size_t lent_answers;    /* of the batch that is being committed: their parcels come with it */
         bool is_full;           /* the outbox */
         size_t results_waiting; /* of the gather's inputs */
@@ -142,6 +144,7 @@ void service_submit(Service *s);
 void service_submit_if_due(Service *s);
 void service_results_wait(Service *s); /* one more is in the gather */
 int service_on_batch(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+void service_hang_watch(Service *s);
 /* records.c */
 extern const IntakeOps SERVICE_INTAKE_OPS;
 int service_partitions_load(Service *s, Store *store) MUST_CHECK;

@@ -218,7 +218,8 @@ static void tick_turn(Service *s)
 
 static bool is_settled(const Service *s)
 {
-        return !s->backup && turn_thread_is_idle(s->thread) && notifier_in_flight(s->notifier) == 0 && batch_is_empty(s->gather);
+        return !s->backup && turn_thread_is_idle(s->thread) && notifier_in_flight(s->notifier) == 0 &&
+               batch_is_empty(s->gather);
 }
 
 static void stop_check(Service *s)
@@ -234,6 +235,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
         (void)sd_event_source_set_time_relative(source, s->is_stopping ? 20 * 1000 : TICK_US);
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         notice_flush(false);
+        service_hang_watch(s);
         if (s->is_stopping) {
                 stop_check(s);
                 return 0;
@@ -348,6 +350,7 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
         s->judge = judge_new();
         s->metrics = metrics_new();
         s->started_at = s->reloaded_at = clock_wall();
+        s->returned_at = clock_mono();
         s->now = WALL_NONE;
         s->clock_fd = -1;
         s->is_continued = true;

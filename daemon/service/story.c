@@ -76,7 +76,9 @@ static void channel_look(const ChannelHealth *h, Troubles *troubles)
 static void troubles_find(const Service *s, Arena *arena, Troubles *troubles)
 {
         if (s->store_words[0])
-                trouble_add(troubles, (Trouble){ s->is_low ? NOTICE_STORE_LOW : NOTICE_STORE_WAITING,
+                trouble_add(troubles, (Trouble){ s->is_hanging ? NOTICE_STORE_HANGS
+                                                 : s->is_low   ? NOTICE_STORE_LOW
+                                                               : NOTICE_STORE_WAITING,
                                                  "this machine's disk", NULL, text_from(s->store_words), WALL_NONE });
         kafka_look(s, troubles);
         if (s->clock.is_open)

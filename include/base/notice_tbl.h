@@ -115,6 +115,12 @@
           "lost: Kafka keeps them.", \
           "Make room (df -h on the store's folder) or mend the folder's rights. It is tried again every 5 seconds " \
           "and goes on by itself.") \
+        X(STORE_HANGS, ERR, "dba703881dcf4e74a0a73f1f63f7038d", \
+          "the store does not answer", \
+          "The disk neither does what it was asked nor refuses: a disk that fails, a controller that resets, a volume " \
+          "whose other side is gone. Nothing is read or decided meanwhile, and nothing is lost.", \
+          "Look at journalctl -k and iostat -x 5. It goes on by itself when the disk does; otherwise the watchdog " \
+          "starts the service again after a minute.") \
         X(STORE_LOW, ERR, "b435a9e715b84fe4b44c0772f3e0dac3", \
           "the disk of the store is full", \
           "Another program, or many answers, have filled it. The room that was kept for this hour (store.ballast) is " \

@@ -3,18 +3,20 @@ what nobody may see there: customers' words, addresses and secrets."""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 
-from harness import CTL, PEOPLE, Daemon, Env, answers, eventually, person, raw_line
+from harness import CTL, PEOPLE, CtlError, Daemon, Env, answers, eventually, person, raw_line
+from machine import StoppedThread
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "build" / "docs-tables"
@@ -539,3 +541,45 @@ def test_doctor_says_what_is_wrong_with_the_configuration_or_the_way_to_kafka(en
     code, found, said = doctor(env)
     assert code == 78 and "could not read" in found["configuration"][0]["words"], said
     assert subprocess.run([str(CTL), "doctor", "--loud"], capture_output=True, check=False).returncode == 64
+
+
+# --- a store that hangs
+
+class Held(StoppedThread):
+    """Until release(): the thread goes on."""
+    DETACH = 17
+
+    def release(self) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.ptrace.argtypes = [ctypes.c_long] * 4
+        assert libc.ptrace(self.DETACH, self.thread, 0, 0) == 0, os.strerror(ctypes.get_errno())
+
+
+def test_whoever_asks_while_the_store_hangs_is_answered_within_seconds_and_told_what_to_do(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    kafka.produce(topic, unhappy(1))
+    eventually(lambda: daemon.ctl("cases"), "the case")
+    assert daemon.process is not None
+    held = Held(daemon.process.pid, "turn")
+    try:
+        for verb in (["contact", 1, "--by", "ana", "--key", "once"], ["case", 1], ["reload"]):
+            began = time.monotonic()
+            try:
+                daemon.ctl(*verb)
+                raise AssertionError(f"{verb} was answered although the store hangs")
+            except CtlError as error:
+                assert error.code == 75 and "the store has not answered" in str(error), error
+            assert time.monotonic() - began < 15
+        unwell(daemon, "the store does not answer", "this machine's disk", "Look at journalctl -k")
+        assert daemon.get("/readyz")[0] == 503 and daemon.metric("closedloop_store_up") == 0
+    finally:
+        held.release()
+    eventually(lambda: story(daemon)[0].startswith("All is well"), "it goes on by itself")
+    assert daemon.ctl("contact", 1, "--by", "ana", "--key", "once")["repeated"], "what was asked for was done, once"
+    assert daemon.ctl("case", 1)["case"]["state"] == "contacted"
+    assert daemon.stop() == 0
+    env.fault("Store: the disk hangs", within=15, over=60, logged="the store does not answer",
+              noticed="closedloopctl says so within seconds, status names the disk, /readyz is 503; what was asked for is done "
+                      "later, once")
