@@ -105,3 +105,17 @@ bool client_destroy(rd_kafka_t *client)
         ending_free(ending);
         return true;
 }
+
+static void *client_end_alone(void *client)
+{
+        rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        return NULL;
+}
+
+void client_abandon(rd_kafka_t *client)
+{
+        pthread_t thread;
+        /* Without a thread it stays: a leak of some memory, at a time when there are worse troubles. */
+        if (pthread_create(&thread, NULL, client_end_alone, client) == 0)
+                pthread_detach(thread);
+}

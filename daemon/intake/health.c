@@ -28,6 +28,7 @@ const char *kafka_health_text(KafkaHealth health)
                 [KAFKA_OFFSET_GONE] = "offset-gone",
                 [KAFKA_TOPIC_REPLACED] = "topic-replaced",
                 [KAFKA_OTHER_CLUSTER] = "other-cluster",
+                [KAFKA_STUCK] = "stuck",
                 [KAFKA_UNREADABLE] = "unreadable",
         };
         must(health < KAFKA_HEALTH_MAX);
@@ -197,7 +198,7 @@ enum {
 static int trouble_rank(KafkaHealth trouble)
 {
         return trouble == KAFKA_OFFSET_GONE || trouble == KAFKA_TOPIC_REPLACED ? 3
-               : trouble == KAFKA_UNREADABLE                                   ? 2
+               : trouble == KAFKA_UNREADABLE || trouble == KAFKA_STUCK         ? 2
                                                                                : 1;
 }
 

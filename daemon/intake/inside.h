@@ -3,6 +3,7 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 
 #include "intake/intake.h"
 
@@ -37,6 +38,11 @@ typedef struct Partition {
         int retries;             /* in a row */
         MonoTime retry_at;       /* WAITING */
         MonoTime trusted_at;     /* READING with trouble: it is over if nothing comes until then */
+        int64_t fetch_offset;    /* where the client goes on, beyond what is no record to us; -1: not known */
+        MonoTime moved_at;       /* when one of these offsets was last seen to be another, or could not be */
+        int64_t moved_to;        /* next_offset then */
+        MonoTime asked_at;       /* for its log's end, because nothing came */
+        int stalls;              /* how often it was found to stand still though its log goes on, in a row */
         char why[TROUBLE_BYTES]; /* trouble, for people; without the names of topic and partition */
 } Partition;
 
@@ -57,6 +63,8 @@ struct Topic {
 
 Topic *topic_new(rd_kafka_t *consumer, Text name, MonoTime now);
 Topic *topic_free(Topic *topic);
+/* With another client; nothing is assigned there. */
+void topic_renew(Topic *topic, rd_kafka_t *consumer);
 /* The partition, made if need be; pointers to others of this topic may move. */
 Partition *topic_partition(Topic *topic, int32_t number);
 /* Asks the client's memory, never the network: has the topic got this partition? */
@@ -83,15 +91,19 @@ struct Intake {
         int hurries; /* left */
 
         Topic *topics;
-        Topic *last_topic;   /* of the last record */
-        bool is_blocked;     /* has_room() said no */
-        bool has_handed_out; /* records since ops->drained */
-        size_t queue_peak;   /* records that waited, at most since the fetcher was woken */
+        Topic *last_topic;      /* of the last record */
+        bool is_blocked;        /* has_room() said no */
+        bool has_handed_out;    /* records since ops->drained */
+        pthread_mutex_t in_use; /* the consumer, by the turn thread: it may not be replaced */
+        bool wants_renewal;     /* of the consumer */
+        MonoTime renewed_at;
+
+        size_t queue_peak; /* records that waited, at most since the fetcher was woken */
         MonoTime woken_at;
 
         /* Of the connection */
         bool has_asked_cluster, is_foreign; /* cluster */
-        bool has_met; /* some broker's metadata has come */
+        bool has_met;                       /* some broker's metadata has come */
         MonoTime met_at;
         bool is_down;                       /* no broker is up, or not the ones that lead what we read */
         KafkaHealth cause;                  /* of the last failure; KAFKA_OK: none heard of */
@@ -118,6 +130,8 @@ int queue_watch(sd_event *event, rd_kafka_queue_t *queue, sd_event_io_handler_t 
                 sd_event_source **ret_source) MUST_CHECK;
 /* Reads the descriptor; always before the queue is read, or a wake-up in between is lost. */
 void queue_wake_read(int fd);
+/* Ends the client some time later, in a thread of its own: nobody waits for it. */
+void client_abandon(rd_kafka_t *client);
 /* Ends the client, but waits INTAKE_CLOSE_SECONDS at most. False: it is still at it. */
 bool client_destroy(rd_kafka_t *client);
 
@@ -132,9 +146,15 @@ void partition_fail(Intake *intake, Topic *topic, int32_t number, KafkaHealth tr
 int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset) MUST_CHECK;
 /* The first record since the anchor was asked for. */
 void partition_check(Intake *intake, Topic *topic, int32_t number, int64_t offset, uint64_t hash);
+/* With another client: where it was. */
+void partition_resume(Intake *intake, Topic *topic, int32_t number);
 void topic_leave(Intake *intake, Topic *topic);
 /* Looks for new partitions, reports them, tries again what waits. */
 void intake_sort_out(Intake *intake);
+
+/* progress.c: watches over partitions that stand still. */
+void partition_moved(Intake *intake, Partition *p);
+void progress_read(Intake *intake, Partition *p, int64_t fetch_offset);
 
 /* statistics.c */
 void statistics_read(Intake *intake, Text json);

@@ -8,12 +8,13 @@ enum {
         RECORDS_PER_TURN = 500, /* then other sources of the loop have theirs */
         REPORTS_PER_TURN = 100,
         TICK_US = 1000000,
-        TROUBLED_TICK_US = 100000, /* while anything is wrong */
-        HURRY_US = 5000,           /* until all topics are known: the first record need not wait for a tick */
-        HURRIES_MAX = 200,         /* then for a second it was in vain */
-        TICK_ACCURACY_US = 1000,   /* the loop's own would be a quarter of a second */
-        CROWD_RECORDS = 100,       /* fewer in the queue are no backlog */
-        WAKE_US = 5000,            /* at most so often */
+        TROUBLED_TICK_US = 100000,   /* while anything is wrong */
+        HURRY_US = 5000,             /* until all topics are known: the first record need not wait for a tick */
+        HURRIES_MAX = 200,           /* then for a second it was in vain */
+        TICK_ACCURACY_US = 1000,     /* the loop's own would be a quarter of a second */
+        CROWD_RECORDS = 100,         /* fewer in the queue are no backlog */
+        WAKE_US = 5000,              /* at most so often */
+        RENEWAL_PAUSE_US = 10000000, /* between two clients */
 };
 
 MonoTime intake_now(const Intake *intake)
@@ -63,6 +64,7 @@ static WallTime message_time(const Intake *intake, const rd_kafka_message_t *mes
 
 static void partition_works(Intake *intake, Partition *p)
 {
+        partition_moved(intake, p);
         p->trouble = KAFKA_OK;
         p->retries = 0;
         health_connection_works(intake);
@@ -100,6 +102,8 @@ static void record_hand_out(Intake *intake, const rd_kafka_message_t *message)
 static void error_look(Intake *intake, rd_kafka_event_t *event)
 {
         rd_kafka_topic_partition_t *where = rd_kafka_event_topic_partition(event);
+        if (rd_kafka_event_error_is_fatal(event))
+                intake->wants_renewal = true;
         /* Without a partition it is about the group, which nobody needs. */
         if (!where)
                 return;
@@ -200,7 +204,12 @@ static void report_take(Intake *intake, rd_kafka_event_t *event)
 {
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_ERROR:
-                health_connection_failed(intake, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
+                /* After a fatal error a client answers nothing any more but that error. */
+                if (rd_kafka_event_error_is_fatal(event))
+                        intake->wants_renewal = true;
+                else
+                        health_connection_failed(intake, rd_kafka_event_error(event),
+                                                 rd_kafka_event_error_string(event));
                 break;
         case RD_KAFKA_EVENT_STATS:
                 statistics_read(intake, text_from(rd_kafka_event_stats(event)));
@@ -260,10 +269,13 @@ static bool topics_are_known(const Intake *intake)
         return true;
 }
 
+static void client_renew(Intake *intake);
+
 static int tick_ready(sd_event_source *source UNUSED, uint64_t due_us UNUSED, void *userdata)
 {
         Intake *intake = userdata;
         reports_drain(intake);
+        client_renew(intake);
         intake_sort_out(intake);
         records_drain(intake);
         if (intake->dead_letters)
@@ -351,32 +363,40 @@ int intake_reconfigure(Intake *intake, const Config *config)
         return differs;
 }
 
-static int client_open(Intake *intake)
+static rd_kafka_t *consumer_new(const KafkaConfig *kafka)
 {
         char why[ERROR_TEXT_BYTES];
-        rd_kafka_conf_t *conf = consumer_settings(&intake->config->kafka, why);
-        if (!conf)
-                return -EINVAL;
-        intake->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
-        if (!intake->consumer) {
+        rd_kafka_conf_t *conf = consumer_settings(kafka, why);
+        rd_kafka_t *consumer = conf ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why) : NULL;
+        if (conf && !consumer)
                 rd_kafka_conf_destroy(conf);
+        return consumer;
+}
+
+static int client_open(Intake *intake)
+{
+        intake->consumer = consumer_new(&intake->config->kafka);
+        if (!intake->consumer)
                 return -EINVAL;
-        }
         intake->reports = rd_kafka_queue_get_main(intake->consumer);
         intake->records = rd_kafka_queue_get_consumer(intake->consumer);
         rd_kafka_set_log_queue(intake->consumer, intake->reports);
         return topics_list(intake, intake->config);
 }
 
-static int loop_join(Intake *intake)
+static int queues_join(Intake *intake)
 {
         int r = queue_watch(intake->event, intake->records, records_ready, intake, &intake->records_fd,
                             &intake->records_source);
         if (r >= 0)
                 r = queue_watch(intake->event, intake->reports, reports_ready, intake, &intake->reports_fd,
                                 &intake->reports_source);
-        if (r >= 0)
-                r = sd_event_add_defer(intake->event, &intake->again_source, again_ready, intake);
+        return r < 0 ? r : 0;
+}
+
+static int timers_join(Intake *intake)
+{
+        int r = sd_event_add_defer(intake->event, &intake->again_source, again_ready, intake);
         if (r >= 0)
                 r = sd_event_source_set_enabled(intake->again_source, SD_EVENT_OFF);
         if (r >= 0)
@@ -401,36 +421,31 @@ int intake_new(sd_event *event, const Config *config, const IntakeOps *ops, void
                 .health_text = "no broker has answered yet",
                 .reader = json_reader_new(),
         };
+        must(pthread_mutex_init(&intake->in_use, NULL) == 0);
         int r = client_open(intake);
         if (r >= 0)
-                r = loop_join(intake);
+                r = queues_join(intake);
+        if (r >= 0)
+                r = timers_join(intake);
         if (r < 0)
                 return r;
         *ret = steal(intake);
         return 0;
 }
 
-static void loop_leave(Intake *intake)
+static void queues_leave(Intake *intake)
 {
-        sd_event_source_disable_unref(intake->records_source);
-        sd_event_source_disable_unref(intake->reports_source);
-        sd_event_source_disable_unref(intake->again_source);
-        sd_event_source_disable_unref(intake->tick_source);
-        sd_event_unref(intake->event);
-}
-
-static void client_close(Intake *intake)
-{
-        while (intake->topics) {
-                Topic *topic = intake->topics;
-                intake->topics = topic->next;
-                topic_free(topic);
-        }
+        intake->records_source = sd_event_source_disable_unref(intake->records_source);
+        intake->reports_source = sd_event_source_disable_unref(intake->reports_source);
         rd_kafka_queue_io_event_enable(intake->records, -1, NULL, 0);
         rd_kafka_queue_io_event_enable(intake->reports, -1, NULL, 0);
         rd_kafka_queue_destroy(intake->records);
         rd_kafka_queue_destroy(intake->reports);
-        (void)client_destroy(intake->consumer);
+        if (intake->records_fd >= 0)
+                close(intake->records_fd);
+        if (intake->reports_fd >= 0)
+                close(intake->reports_fd);
+        intake->records_fd = intake->reports_fd = -1;
 }
 
 Intake *intake_free(Intake *intake)
@@ -438,15 +453,62 @@ Intake *intake_free(Intake *intake)
         if (!intake)
                 return NULL;
         dead_letters_free(intake->dead_letters);
-        loop_leave(intake);
-        if (intake->consumer)
-                client_close(intake);
-        if (intake->records_fd >= 0)
-                close(intake->records_fd);
-        if (intake->reports_fd >= 0)
-                close(intake->reports_fd);
+        sd_event_source_disable_unref(intake->again_source);
+        sd_event_source_disable_unref(intake->tick_source);
+        while (intake->topics) {
+                Topic *topic = intake->topics;
+                intake->topics = topic->next;
+                topic_free(topic);
+        }
+        if (intake->consumer) {
+                queues_leave(intake);
+                (void)client_destroy(intake->consumer);
+        }
+        sd_event_unref(intake->event);
+        pthread_mutex_destroy(&intake->in_use);
         json_reader_free(intake->reader);
         config_unref(intake->config);
         free(intake);
         return NULL;
+}
+
+/* ---- another client --------------------------------------------------------------------------------------------- */
+
+/* Of what was read nothing is lost: all goes on from the next offset. What was fetched and not handed out comes again.
+ */
+static int client_replace(Intake *intake)
+{
+        rd_kafka_t *old = intake->consumer, *consumer = consumer_new(&intake->config->kafka);
+        if (!consumer)
+                return -EINVAL;
+        queues_leave(intake);
+        intake->consumer = consumer;
+        intake->reports = rd_kafka_queue_get_main(consumer);
+        intake->records = rd_kafka_queue_get_consumer(consumer);
+        rd_kafka_set_log_queue(consumer, intake->reports);
+        intake->last_topic = NULL;
+        intake->has_met = intake->is_down = false;
+        for (Topic *topic = intake->topics; topic; topic = topic->next)
+                topic_renew(topic, consumer);
+        client_abandon(old);
+        return queues_join(intake);
+}
+
+static void client_renew(Intake *intake)
+{
+        if (!intake->wants_renewal || mono_since(intake_now(intake), intake->renewed_at).us < RENEWAL_PAUSE_US ||
+            pthread_mutex_trylock(&intake->in_use) != 0)
+                return;
+        intake->wants_renewal = false;
+        intake->renewed_at = intake_now(intake);
+        int r = client_replace(intake);
+        pthread_mutex_unlock(&intake->in_use);
+        if (r < 0) {
+                intake->wants_renewal = true;
+                return;
+        }
+        for (Topic *topic = intake->topics; topic; topic = topic->next)
+                for (size_t i = 0; i < topic->count; i++)
+                        partition_resume(intake, topic, (int32_t)i);
+        tick_hurry(intake);
 }

@@ -50,8 +50,11 @@ int partition_read(Intake *intake, Topic *topic, int32_t number, int64_t offset)
         int r = error_take(rd_kafka_incremental_assign(intake->consumer, list));
         rd_kafka_topic_partition_list_destroy(list);
         p->state = r < 0 ? PARTITION_NEW : PARTITION_READING;
-        p->next_offset = offset;
+        p->next_offset = p->moved_to = offset;
+        p->fetch_offset = -1;
         p->nothing_to = 0;
+        if (p->trouble != KAFKA_STUCK)
+                p->moved_at = intake_now(intake);
         return r;
 }
 
@@ -66,7 +69,7 @@ static void partition_forget(Partition *p)
 {
         p->state = PARTITION_NEW;
         p->trouble = KAFKA_OK;
-        p->retries = 0;
+        p->retries = p->stalls = 0;
         p->check.offset = -1;
         p->next_offset = -1;
         p->end_offset = -1;
@@ -186,6 +189,15 @@ static void partition_retry(Intake *intake, Topic *topic, int32_t number)
         /* Refused: it is new again, and whoever is asked for it will see. */
         if (partition_read(intake, topic, number, topic->partitions[number].next_offset) < 0)
                 topic->partitions[number].trouble = KAFKA_OK;
+}
+
+void partition_resume(Intake *intake, Topic *topic, int32_t number)
+{
+        Partition *p = &topic->partitions[number];
+        if (p->state != PARTITION_READING)
+                return;
+        p->state = PARTITION_NEW;                                     /* there is nothing to leave */
+        (void)!partition_read(intake, topic, number, p->next_offset); /* refused: it is new, and reported */
 }
 
 static void partition_sort_out(Intake *intake, Topic *topic, int32_t number)

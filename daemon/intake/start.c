@@ -17,8 +17,10 @@ static rd_kafka_topic_partition_list_t *list_make(const Source *source, int32_t 
  * 2.0.2. */
 static int offsets_ask(Intake *intake, rd_kafka_topic_partition_list_t *list, Span patience)
 {
+        pthread_mutex_lock(&intake->in_use);
         rd_kafka_resp_err_t error =
                 rd_kafka_offsets_for_times(intake->consumer, list, (int)MAX_OF(patience.us / 1000, 1));
+        pthread_mutex_unlock(&intake->in_use);
         bool is_complete = error == RD_KAFKA_RESP_ERR_NO_ERROR;
         for (int i = 0; i < list->cnt; i++)
                 is_complete = is_complete && list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -88,4 +90,18 @@ int intake_find_ends(Intake *intake, Text topic, int32_t partition, Span patienc
         *ret_begin = begin;
         *ret_end = end;
         return 0;
+}
+
+void intake_ask_ends(Intake *intake, LogEnd *ends, size_t count, Span patience)
+{
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+        CLEANUP(arena_freep) Arena *arena = arena_new(512);
+        for (size_t i = 0; i < count; i++)
+                rd_kafka_topic_partition_list_add(list, arena_text(arena, ends[i].topic).data, ends[i].partition)
+                        ->offset = RD_KAFKA_OFFSET_END;
+        (void)offsets_ask(intake, list, patience);
+        /* Without an answer the question still stands there. */
+        for (size_t i = 0; i < count; i++)
+                ends[i].end_offset = list->elems[i].err || list->elems[i].offset < 0 ? -1 : list->elems[i].offset;
+        rd_kafka_topic_partition_list_destroy(list);
 }

@@ -41,7 +41,7 @@ static bool number_is_up(const Brokers *brokers, int64_t number)
         return false;
 }
 
-static void partition_update(Topic *topic, const JsonValue *statistics)
+static void partition_update(Intake *intake, Topic *topic, const JsonValue *statistics)
 {
         int64_t number = integer_of(statistics, "partition", -1), end = integer_of(statistics, "ls_offset", -1);
         if (number < 0 || (size_t)number >= topic->count)
@@ -53,6 +53,7 @@ static void partition_update(Topic *topic, const JsonValue *statistics)
         if (end >= 0 && p->check.offset < 0 && integer_of(statistics, "fetchq_cnt", -1) == 0 &&
             integer_of(statistics, "next_offset", -1) >= end)
                 p->nothing_to = end;
+        progress_read(intake, p, integer_of(statistics, "next_offset", -1));
 }
 
 static bool topic_is_led(const Topic *topic, const Brokers *brokers)
@@ -81,7 +82,7 @@ void statistics_read(Intake *intake, Text json)
         for (Topic *topic = intake->topics; topic; topic = topic->next) {
                 const JsonValue *partitions = json_get(json_get(topics, topic->name), TEXT("partitions"));
                 for (JsonWalk w = json_walk(partitions); json_next(&w);)
-                        partition_update(topic, w.value);
+                        partition_update(intake, topic, w.value);
                 is_led = is_led && topic_is_led(topic, &brokers);
         }
         if (is_led)

@@ -32,10 +32,22 @@ Partition *topic_partition(Topic *topic, int32_t number)
         while (topic->count <= (size_t)number) {
                 topic->partitions =
                         arena_grow(topic->arena, topic->partitions, topic->count, &topic->capacity, sizeof(Partition));
-                topic->partitions[topic->count++] =
-                        (Partition){ .next_offset = -1, .check.offset = -1, .end_offset = -1, .leader = -1 };
+                topic->partitions[topic->count++] = (Partition){ .next_offset = -1,
+                                                                 .check.offset = -1,
+                                                                 .end_offset = -1,
+                                                                 .fetch_offset = -1,
+                                                                 .moved_to = -1,
+                                                                 .leader = -1 };
         }
         return &topic->partitions[number];
+}
+
+void topic_renew(Topic *topic, rd_kafka_t *consumer)
+{
+        rd_kafka_topic_destroy(topic->native);
+        topic->native = rd_kafka_topic_new(consumer, topic->name.data, NULL);
+        must(topic->native != NULL); /* the same name was good for the one before */
+        topic->known_count = 0;
 }
 
 /* Of all functions that do not wait for the network, this one alone says whether a partition is there: it stores an

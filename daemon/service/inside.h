@@ -106,6 +106,9 @@ struct Service {
         WallTime now;          /* sampled once for each run of records */
 
         KafkaOutage outage;
+        Arena *ends_arena; /* of the ends of logs, while they are asked for */
+        LogEnd *ends;
+        size_t end_count;
         ChannelHealth *channels; /* that have been used */
         size_t letters_out;      /* written, and no result yet */
         bool letters_more;       /* more of them wait in the store */
@@ -166,6 +169,7 @@ void service_on_unverified(void *userdata, Text topic, int32_t partition);
 void service_places_tick(Service *s);
 /* One message to each operator, with the next batch. */
 void service_tell_operators(Service *s, const char *format, ...) PRINTF_LIKE(2, 3);
+void service_progress_watch(Service *s);
 /* sends.c */
 void service_send(void *userdata, Parcel *parcel);
 void service_on_sent(void *userdata, Parcel *parcel, const SendResult *result);

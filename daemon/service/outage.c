@@ -16,6 +16,7 @@ static const NoticeId NOTICES_OF[KAFKA_HEALTH_MAX] = {
         [KAFKA_OFFSET_GONE] = NOTICE_KAFKA_OFFSET_GONE,
         [KAFKA_TOPIC_REPLACED] = NOTICE_KAFKA_TOPIC_REPLACED,
         [KAFKA_OTHER_CLUSTER] = NOTICE_KAFKA_OTHER_CLUSTER,
+        [KAFKA_STUCK] = NOTICE_KAFKA_STUCK,
         [KAFKA_UNREADABLE] = NOTICE_KAFKA_UNREADABLE,
 };
 _Static_assert(COUNT_OF(NOTICES_OF) == KAFKA_UNREADABLE + 1, "a state of Kafka has no notice");
@@ -25,6 +26,7 @@ NoticeId service_kafka_notice(KafkaHealth health)
         must(health < KAFKA_HEALTH_MAX);
         return NOTICES_OF[health];
 }
+static const Span ASK_PATIENCE = { 500 * 1000 };
 
 static void outage_end(KafkaOutage *outage)
 {
@@ -59,4 +61,31 @@ bool service_kafka_is_ready(const Service *s)
         const KafkaOutage *outage = &s->outage;
         return outage->was_well &&
                (!outage->is_out || mono_since(clock_mono(), outage->since).us < s->config->kafka.unready_after.us);
+}
+
+/* ---- partitions that stand still -------------------------------------------------------------------------------- */
+
+static void ends_find(void *userdata, Turn *turn UNUSED, WallTime now UNUSED)
+{
+        Service *s = userdata;
+        intake_ask_ends(s->intake, s->ends, s->end_count, ASK_PATIENCE);
+}
+
+static void ends_found(void *userdata)
+{
+        Service *s = userdata;
+        intake_note_ends(s->intake, s->ends, s->end_count);
+        s->ends_arena = arena_free(s->ends_arena);
+}
+
+void service_progress_watch(Service *s)
+{
+        if (s->ends_arena) /* under way */
+                return;
+        s->ends_arena = arena_new(1024);
+        s->end_count = intake_idle(s->intake, s->ends_arena, &s->ends);
+        if (s->end_count > 0)
+                service_call(s, (Call){ .run = ends_find, .done = ends_found, .userdata = s });
+        else
+                s->ends_arena = arena_free(s->ends_arena);
 }

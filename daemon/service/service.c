@@ -250,6 +250,7 @@ static int on_tick(sd_event_source *source, uint64_t usec UNUSED, void *userdata
         reload_if_asked(s);
         service_lookups_retry(s);
         service_places_tick(s);
+        service_progress_watch(s);
         service_letters_tick(s);
         service_lanes_relieve(s);
         tick_turn(s);
@@ -420,6 +421,7 @@ Service *service_free(Service *s)
         s->notifier = notifier_free(s->notifier);
         s->outbox = outbox_free(s->outbox);
         service_lookups_forget(s);
+        s->ends_arena = arena_free(s->ends_arena);
         service_channels_forget(s);
         s->gather = batch_free(s->gather);
         s->failed = batch_free(s->failed);

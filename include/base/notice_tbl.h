@@ -202,6 +202,12 @@
           "is read of it.", \
           "Mend kafka.brokers if that is a mistake. If the cluster was replaced: closedloopctl cluster accept, then " \
           "closedloopctl status shows which partitions want to be told where to go on.") \
+        X(KAFKA_STUCK, WARNING, "e439e3be1b6b4e43af3c124a9ef12957", \
+          "a Kafka partition stands still", \
+          "Records wait in it, but the Kafka client brings none and tells no error: a fault of the client, or of " \
+          "something between it and the broker that swallows its requests.", \
+          "It is assigned again by itself, then the client is made anew. If it lasts for minutes, systemctl restart " \
+          "closedloopd, and report it with what closedloopctl status says of the partition.") \
         X(KAFKA_UNREADABLE, ERR, "6cbf7234330744ec8b5a83ae856aa89f", \
           "a Kafka partition cannot be read", \
           "What the broker hands out has a wrong checksum or is too large for any client.", \

@@ -2,10 +2,10 @@
  * dead letters out. The only header that speaks for librdkafka.
  * Owns:    a consumer, its queues and wake-up descriptors; a producer once a dead letter has to be written.
  * Errors:  what goes wrong with Kafka is a health state with words, not an error: reading goes on by itself.
- * Called:  from the loop thread; intake_find_starts() and _ends() alone block (at most the timeout) and are for the
- *          turn thread. They must have returned before intake_free(). No function of the intake may be called from ops->record but
- *          intake_continue(), record_hash() and record_header*(); from the other ops all but intake_free() and
- *          intake_reconfigure(). */
+ * Called:  from the loop thread; intake_find_starts(), _find_ends() and _ask_ends() alone block (at most the timeout)
+ *          and are for the turn thread. They must have returned before intake_free(). No function of the intake may be
+ *          called from ops->record but intake_continue(), record_hash() and record_header*(); from the other ops all
+ * but intake_free() and intake_reconfigure(). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -42,10 +42,11 @@ typedef enum KafkaHealth {
         KAFKA_AUTH,
         KAFKA_ACL,
         KAFKA_NO_TOPIC,
-        KAFKA_OFFSET_GONE, /* a partition stands still: its offset is not in the log */
+        KAFKA_OFFSET_GONE,    /* a partition stands still: its offset is not in the log */
         KAFKA_TOPIC_REPLACED, /* a partition stands still: where its last record was there is another one, or none */
         KAFKA_OTHER_CLUSTER,  /* all stand still: the brokers are not those that the offsets are of */
-        KAFKA_UNREADABLE,  /* a partition stands still: a checksum is wrong, or a record too large; it is tried again */
+        KAFKA_STUCK,      /* a partition stands still, nobody knows why: it is assigned again, the client made anew */
+        KAFKA_UNREADABLE, /* a partition stands still: a checksum is wrong, or a record too large; it is tried again */
         KAFKA_HEALTH_MAX,
 } KafkaHealth;
 
@@ -66,9 +67,9 @@ typedef struct IntakeOps {
         /* Before any partition is reported: which cluster this is. False: nothing of it is read until
          * intake_accept_cluster(). Never told of brokers that have no such id. */
         bool (*cluster)(void *userdata, Text id);
-        /* A partition stands still until it is assigned again. KAFKA_OFFSET_GONE: its offset is not in the log; find out
-         * with intake_find_ends(), then assign it or say with intake_stand() why it stays. KAFKA_TOPIC_REPLACED: it has
-         * been said. */
+        /* A partition stands still until it is assigned again. KAFKA_OFFSET_GONE: its offset is not in the log; find
+         * out with intake_find_ends(), then assign it or say with intake_stand() why it stays. KAFKA_TOPIC_REPLACED: it
+         * has been said. */
         void (*stopped)(void *userdata, Text topic, int32_t partition, KafkaHealth why);
         /* The anchor's record is not in the log any more, by age or compaction: reading goes on unverified. */
         void (*unverified)(void *userdata, Text topic, int32_t partition);
@@ -120,6 +121,21 @@ int intake_find_ends(Intake *intake, Text topic, int32_t partition, Span patienc
  * whatever the rule: pass is_new_topic false. */
 int intake_find_starts(Intake *intake, const Source *source, int32_t first, int32_t count, bool is_new_topic,
                        Span patience, int64_t *ret_offsets) MUST_CHECK;
+
+/* The end of a log as its broker knows it now. */
+typedef struct LogEnd {
+        Text topic;
+        int32_t partition;
+        int64_t end_offset; /* -1: no answer */
+} LogEnd;
+
+/* Partitions of which nothing has come for so long (kafka.stuck_after) that their logs' ends are worth a question: in
+ * arena, the number of them. Then intake_ask_ends() on the turn thread, which blocks at most `patience`, and
+ * intake_note_ends() on the loop. A partition that stands still although its log goes on is assigned again, then the
+ * client is made anew; its health says so meanwhile. */
+size_t intake_idle(Intake *intake, Arena *arena, LogEnd **ret);
+void intake_ask_ends(Intake *intake, LogEnd *ends, size_t count, Span patience);
+void intake_note_ends(Intake *intake, const LogEnd *ends, size_t count);
 
 void intake_continue(Intake *intake);
 

@@ -78,7 +78,7 @@ def assert_told(daemon, state, subject):
     eventually(lambda: health(daemon) == state, f"Kafka is {state}", ERROR_SECONDS_MAX)
     words = daemon.ctl("status")["kafka"]["words"]
     text = subprocess.run([str(CTL), "-s", daemon.socket, "status"], capture_output=True, text=True, check=True).stdout
-    assert re.search(rf"^kafka +{state}: \S", text, re.MULTILINE), text
+    assert re.search(rf"^kafka +{state}\b", text, re.MULTILINE) and subject in text, text
     eventually(lambda: daemon.get("/readyz")[0] == 503, "not ready", ERROR_SECONDS_MAX)
     assert daemon.get("/readyz")[1].startswith(f"kafka: {state}: "), daemon.get("/readyz")
     states = {series: value for series, value in daemon.metrics().items() if series.startswith("closedloop_kafka_health")}

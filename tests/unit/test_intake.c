@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "intake/intake.h"
+#include "../../daemon/intake/inside.h"
 
 enum {
         SEEN_MAX = 4000,
@@ -690,6 +690,101 @@ static void a_topic_that_goes_and_comes_back_is_asked_for_again(void **state)
         assert_numbers(b, 5, 0, 5);
 }
 
+/* What the service does: idle partitions' ends are asked for, and noted. */
+static void progress_watch(Bench *b)
+{
+        LogEnd *ends;
+        size_t count = intake_idle(b->intake, b->arena, &ends);
+        if (count == 0)
+                return;
+        intake_ask_ends(b->intake, ends, count, (Span){ 1000000 });
+        intake_note_ends(b->intake, ends, count);
+}
+
+static void intake_start_watched(Bench *b, const char *topic, int64_t stuck_after_us)
+{
+        const char *const names[] = { topic };
+        b->config = config_of(b, 1, names);
+        b->config->kafka.stuck_after = (Span){ stuck_after_us };
+        assert_int_equal(intake_new(b->event, b->config, &ops, b, &b->intake), 0);
+}
+
+/* Answers to fetches on which the client tries again and says nothing; all other requests are answered as ever. */
+static void fetches_silence(Bench *b)
+{
+        enum {
+                FETCHES = 10000
+        };
+        rd_kafka_resp_err_t *errors = arena_array(b->arena, rd_kafka_resp_err_t, FETCHES);
+        for (size_t i = 0; i < FETCHES; i++)
+                errors[i] = RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE;
+        rd_kafka_mock_push_request_errors_array(b->cluster, API_FETCH, FETCHES, errors);
+}
+
+static void a_partition_that_stands_still_is_noticed_and_the_client_made_anew(void **state)
+{
+        Bench *b = *state;
+        topic_make(b, "answers", 2);
+        produce_numbers(b, "answers", 0, 0, 5);
+        intake_start_watched(b, "answers", 500000);
+        until(b, b->seen_count == 5 && b->health == KAFKA_OK);
+        fetches_silence(b);
+        settle(b);
+        produce_numbers(b, "answers", 0, 5, 9);
+        until(b, (progress_watch(b), b->health == KAFKA_STUCK));
+        assert_non_null(strstr(b->health_text,
+                               "partition 0 of topic \"answers\": nothing comes at offset 5, though its "
+                               "log goes on to 9"));
+        const rd_kafka_t *old = b->intake->consumer;
+        until(b, (progress_watch(b), b->intake->consumer != old));
+        assert_int_equal(b->seen_count, 5);
+        rd_kafka_mock_clear_request_errors(b->cluster, API_FETCH);
+        until(b, b->seen_count == 9 && b->health == KAFKA_OK);
+        assert_numbers(b, 0, 0, 9);
+        produce_numbers(b, "answers", 1, 0, 3);
+        until(b, b->seen_count == 12);
+        assert_int_equal(b->asked_count, 2);
+}
+
+static void a_partition_that_is_read_to_its_end_stands_still_rightly(void **state)
+{
+        Bench *b = *state;
+        topic_make(b, "answers", 2);
+        produce_numbers(b, "answers", 0, 0, 300);
+        b->room = 50;
+        intake_start_watched(b, "answers", 200000);
+        until(b, b->seen_count == 50);
+        for (int i = 0; i < 100; i++) { /* without room, and then at the end */
+                progress_watch(b);
+                (void)sd_event_run(b->event, TURN_US);
+                assert_int_not_equal(b->health, KAFKA_STUCK);
+                if (i == 50)
+                        b->room = SEEN_MAX;
+                intake_continue(b->intake);
+        }
+        assert_int_equal(b->seen_count, 300);
+        assert_int_equal(b->asked_count, 2);
+}
+
+static void a_client_with_a_fatal_error_is_made_anew(void **state)
+{
+        Bench *b = *state;
+        topic_make(b, "answers", 1);
+        produce_numbers(b, "answers", 0, 0, 5);
+        intake_start(b, "answers");
+        until(b, b->seen_count == 5 && b->health == KAFKA_OK);
+        assert_int_equal(rd_kafka_test_fatal_error(b->intake->consumer, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "test"),
+                         0);
+        const rd_kafka_t *old = b->intake->consumer;
+        until(b, b->intake->consumer != old);
+        produce_numbers(b, "answers", 0, 5, 9);
+        until(b, b->seen_count == 9 && b->health == KAFKA_OK);
+        settle(b);
+        assert_int_equal(b->seen_count, 9);
+        assert_numbers(b, 0, 0, 9);
+        assert_int_equal(b->asked_count, 1);
+}
+
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 static void topics_come_and_go_with_the_configuration(void **state)
@@ -852,8 +947,10 @@ static void a_dead_letter_that_cannot_be_written_says_why(void **state)
 
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, bench_open, bench_close)
 
-int main(void)
+int main(int argc, char **argv)
 {
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
         const struct CMUnitTest tests[] = {
                 with_bench(every_partition_of_a_topic_is_reported_once_with_their_number),
                 with_bench(reading_begins_at_the_offset_given_whatever_the_group_has_committed),
@@ -878,6 +975,9 @@ int main(void)
                 with_bench(without_brokers_it_says_so_and_ends_in_time),
                 with_bench(a_missing_topic_is_named_and_found_when_it_appears),
                 with_bench(a_topic_that_goes_and_comes_back_is_asked_for_again),
+                with_bench(a_partition_that_stands_still_is_noticed_and_the_client_made_anew),
+                with_bench(a_partition_that_is_read_to_its_end_stands_still_rightly),
+                with_bench(a_client_with_a_fatal_error_is_made_anew),
                 with_bench(topics_come_and_go_with_the_configuration),
                 cmocka_unit_test(properties_are_checked_before_anything_is_started),
                 with_bench(a_dead_letter_carries_the_original_and_the_headers_of_connect_and_spring),
