@@ -694,6 +694,7 @@ class Env:
         self.folder = folder
         self.shared_kafka = shared_kafka
         self.cleanup = ExitStack()
+        self.daemon_class: Callable[..., Daemon] = Daemon
         self.faults: list[dict] = []
 
     def fault(self, fault: str, noticed: str, within: float, over: Union[float, str], logged: str, lost: str = "nothing",
@@ -752,7 +753,7 @@ class Env:
 
     def daemon(self, settings: Settings, wrapper: Iterable[str] = ()) -> Daemon:
         """On the configuration that config() wrote; not started yet."""
-        daemon = Daemon(self.folder / "etc" / "closedloopd.conf", settings, self.folder / "daemon.log", wrapper)
+        daemon = self.daemon_class(self.folder / "etc" / "closedloopd.conf", settings, self.folder / "daemon.log", wrapper)
         self.cleanup.callback(daemon.kill)
         return daemon
 
