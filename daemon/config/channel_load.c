@@ -175,6 +175,7 @@ static void channel_read(Loader *l, Setting *group, Channel *channel)
                 .allows_private_network = setting_flag(group, "private_network"),
                 .allows_plain_http = setting_flag(group, "plain_http"),
                 .in_flight = (int)setting_integer(group, "in_flight"),
+                .late_per_second = (int)setting_integer(group, "late_per_second"),
                 .timeout = setting_span(group, "timeout"),
                 .patience = setting_span(group, "patience"),
                 .give_up = setting_span(group, "give_up"),

@@ -119,6 +119,9 @@ const Option OPTIONS[] = {
                   "ignored" },
         { "channel.in_flight", OPTION_INTEGER, .min = 1, .max = 1000, .fallback = "8",
           .sentence = "how many messages may be on their way at once" },
+        { "channel.late_per_second", OPTION_INTEGER, .min = 1, .max = 10000, .fallback = "20",
+          .sentence = "how many reminders and escalations go out in a second when many are late, as after an outage; "
+                      "alerts and what is in time do not wait for them" },
         { "channel.timeout", OPTION_SPAN, .min = 1, .max = 300, .fallback = "\"15 seconds\"",
           .sentence = "how long one try may take" },
         { "channel.patience", OPTION_SPAN, .min = 1, .max = 7 * 86400, .fallback = "\"10 minutes\"",

@@ -321,6 +321,12 @@ static int tell_nowhere(Work *w, DeliveryRow *row)
         return r == -EEXIST ? 0 : r;
 }
 
+/* After an outage a thousand of them are late: people and receivers get them one after the other, the oldest first. */
+static bool is_of_a_crowd(const Effect *effect)
+{
+        return effect->late.us >= SPAN_MINUTE.us && effect->step.message != MESSAGE_ALERT;
+}
+
 int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect)
 {
         DeliveryRow row = row_of_effect(w, s, c, effect);
@@ -328,6 +334,8 @@ int work_tell(Work *w, Subject *s, const Case *c, const Effect *effect)
         if (!channel)
                 return tell_nowhere(w, &row);
         row.channel = channel->name;
+        if (is_of_a_crowd(effect))
+                row.next_at = lane_late_at(lane_of(w->turn, channel->name), channel, w->now);
         int r = row_add(w, &row);
         if (r < 0)
                 return r == -EEXIST ? 0 : r; /* promise S4: it was decided before */

@@ -30,6 +30,8 @@ typedef struct Lane {
         WallTime blocked_until;     /* broken: the next try; else the receiver asked for it */
         bool is_troubled, has_told; /* it fails; operators know */
         WallTime troubled_since, told_at;
+        WallTime late_since; /* a crowd of late messages leaves since then, so many of them */
+        int64_t late_count;
 } Lane;
 
 struct Turn {
@@ -110,6 +112,9 @@ void subject_scene(Work *w, Subject *s, Party owner);
 Party work_owner(Work *w, const Case *c);
 Party work_catch_all(Work *w);
 Case case_copy(Arena *arena, const Case *c);
+/* lane.c */
+/* When the next of a crowd of late messages leaves: so many a second, in the order in which they are asked for. */
+WallTime lane_late_at(Lane *lane, const Channel *channel, WallTime now);
 /* handover.c */
 bool work_owner_is_gone(const Work *w, Text owner);
 /* Not done: it stays with whom it is, there is nobody better. */

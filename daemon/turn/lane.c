@@ -54,6 +54,7 @@ Lane *lane_of(Turn *turn, Text name)
                 .blocked_until = WALL_NONE,
                 .troubled_since = WALL_NONE,
                 .told_at = WALL_NONE,
+                .late_since = WALL_NONE,
         };
         return lane;
 }
@@ -157,6 +158,18 @@ WallTime lanes_wake_at(const Turn *turn, const Batch *batch)
         for (size_t i = 0; i < turn->lane_count; i++)
                 next = wall_earlier(next, lane_wake_at(turn->lanes[i], batch));
         return next;
+}
+
+WallTime lane_late_at(Lane *lane, const Channel *channel, WallTime now)
+{
+        WallTime next =
+                wall_add(lane->late_since, span_times(SPAN_SECOND, lane->late_count / channel->late_per_second));
+        if (!wall_is_set(lane->late_since) || next.us + SPAN_SECOND.us <= now.us || lane->late_since.us > now.us) {
+                lane->late_since = next = now;
+                lane->late_count = 0;
+        }
+        lane->late_count++;
+        return wall_later(next, now);
 }
 
 /* ---- what results teach ----------------------------------------------------------------------------------------- */

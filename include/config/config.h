@@ -66,6 +66,7 @@ typedef struct Channel {
         bool allows_private_network;
         bool allows_plain_http;
         int in_flight;
+        int late_per_second; /* reminders and escalations after an outage */
         Span timeout;
         Span patience; /* how long a temporary failure may last before the person's next channel is tried */
         Span give_up;  /* how long it is retried at all */

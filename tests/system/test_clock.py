@@ -299,6 +299,46 @@ def test_a_process_that_is_stopped_over_a_due_time_tells_once_and_late(env: Env)
     assert scene.daemon.metric("closedloop_clock_jump_total") == 0
 
 
+def test_a_thousand_overdue_cases_after_two_days_come_paced_oldest_first_each_once(env: Env):
+    cases, rate = 1000, 100
+    kafka, receivers, faults = env.kafka(), env.receivers(), Faults(env)
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, receivers, hooks(env, receivers, late_per_second=rate, in_flight=50) | {
+        "policies.d/one-day.conf": {"policy": {"ladder": LADDER, "least_notice": "1 minute"}}}))
+    daemon.environment = faults.environment
+    daemon.start()
+    made = unhappy_answers(cases)       # submitted a second apart
+    kafka.produce(topic, made)
+    receivers.await_records(cases, path="/hook/ana")
+    eventually(daemon.is_settled, "every alert is accepted")
+    assert daemon.stop() == 0
+    known = len(list(receivers.records("http")))
+    faults.set(wall_us=48 * HOUR * 1_000_000, boot_us=48 * HOUR * 1_000_000)
+    start = time.monotonic()
+    daemon.start()
+    fresh = unhappy_answers(1, at=datetime.now(timezone.utc) + timedelta(hours=48))
+    fresh[0] |= {"response_id": "fresh", "customer": {"id": "fresh"}}
+    kafka.produce(topic, fresh)
+    eventually(lambda: any(number > cases for number, _, _ in told(receivers, "/hook/ana")), "a new alert", 8)
+    assert daemon.ctl("status")["outbox"]["pending"] > 0, "and it did not wait for the crowd"
+    late = eventually(lambda: len(found := list(receivers.records("http"))[known:]) == 2 * cases + 1 and found,
+                      "a reminder and an escalation of each case")
+    assert time.monotonic() - start > cases / rate - 2
+    for reader, kind in (("ana", "case.reminded"), ("joe", "case.escalated")):
+        messages = [json.loads(record["body"]) for record in late if record["path"] == f"/hook/{reader}"]
+        numbers = [message["data"]["case"]["number"] for message in messages if message["type"] == kind]
+        assert sorted(numbers) == list(range(1, cases + 1)), f"{reader} is told once of each"
+        assert all(abs(number - place) < 2 * rate for place, number in enumerate(numbers)), "the oldest first"
+        assert all(m["data"]["rung"]["late_seconds"] > 20 * HOUR for m in messages if m["type"] == kind), "marked"
+        at = sorted(record["at_us"] for record in late if record["path"] == f"/hook/{reader}")
+        most = max(sum(first <= other < first + 1_000_000 for other in at[place:place + 5 * rate])
+                   for place, first in enumerate(at))
+        assert most <= 2 * rate + 50, f"{most} in one second"
+    env.fault("Service: down for two days, a thousand cases overdue", noticed="reminders and escalations come at "
+              "channel.late_per_second, the oldest first, each says how late; new alerts do not wait for them", within=60,
+              over=60, logged="nothing")
+
+
 # --- the watchdog
 
 def hung_and_restarted(env, wish, what):

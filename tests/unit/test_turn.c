@@ -292,6 +292,46 @@ static void what_waits_for_the_other_channel_is_withdrawn_when_one_was_faster(vo
         assert_int_equal(state_of(s, 1), DELIVERY_DROPPED);
 }
 
+/* ---- a crowd after an outage ------------------------------------------------------------------------------------ */
+
+static void what_is_late_leaves_so_many_a_second_the_oldest_first_and_each_once(void **state)
+{
+        Scene *s = *state;
+        enum {
+                ANSWERS = 300
+        };
+        WallTime later =
+                wall_add(TUESDAY, span_times(SPAN_HOUR, 6)); /* 14:00 at ana's; their reminders were due at 12 */
+        CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 1000);
+        for (int i = 0; i < ANSWERS; i++)
+                batch_answer(s, batch, TUESDAY);
+        turn_run(s->turn, batch);
+        CLEANUP(batch_freep) Batch *told = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 1000);
+        int64_t last = 0, reminders = 0;
+        for (int second = 0; second <= ANSWERS / 20; second++) {
+                int64_t now = 0;
+                for (bool has_more = true; has_more;) {
+                        CLEANUP(batch_freep)
+                        Batch *next = batch_at(s, wall_add(later, span_times(SPAN_SECOND, second)), 1000);
+                        turn_run(s->turn, next);
+                        assert_int_equal(next->error, 0);
+                        has_more = next->has_more;
+                        for (const Parcel *p = next->parcels; p; p = p->next) {
+                                if (p->message != MESSAGE_REMINDER)
+                                        continue;
+                                assert_true(p->c->number > last);
+                                assert_true(p->late.us >= SPAN_HOUR.us);
+                                last = p->c->number;
+                                now++;
+                        }
+                        CLEANUP(batch_freep) Batch *taken = answer_all(s, next, FATE_ACCEPTED, next->now, 0);
+                }
+                assert_int_equal(now, second < ANSWERS / 20 ? 20 : 0);
+                reminders += now;
+        }
+        assert_int_equal(reminders, ANSWERS);
+}
+
 /* ---- owners who leave ------------------------------------------------------------------------------------------- */
 
 /* Alerts to the desk, until no turn asks for another and all are accepted. */
@@ -565,6 +605,7 @@ int main(void)
                 CLAIM(the_trace_of_a_record_goes_with_its_messages_also_when_the_turn_failed_first),
                 CLAIM(what_waits_for_its_channel_is_withdrawn_when_the_customer_is_reached),
                 CLAIM(what_waits_for_the_other_channel_is_withdrawn_when_one_was_faster),
+                CLAIM(what_is_late_leaves_so_many_a_second_the_oldest_first_and_each_once),
                 CLAIM(every_case_of_an_owner_who_has_left_is_handed_over_however_many_there_are),
                 CLAIM(a_full_outbox_does_not_spin),
                 CLAIM(what_finds_no_room_comes_later_each_once),
