@@ -208,8 +208,7 @@ static void channels_sort(Loader *l, const Setting **settings)
         config->channels_by_name = sorted;
         for (size_t i = 1; i < config->channel_count; i++)
                 if (text_equal(sorted[i - 1]->name, sorted[i]->name))
-                        setting_error(l->report, settings[sorted[i] - config->channels],
-                                      "a channel of this name is defined already");
+                        loader_refuse_twin(l, settings[sorted[i] - config->channels], SECTION_CHANNEL);
 }
 
 void load_channels(Loader *l)

@@ -306,8 +306,7 @@ static void person_check(const Check *c, size_t index)
         bool has_unknown = false;
         const Channel *own = own_channel(l, person, &has_unknown);
         if (!own && !has_unknown && c->reasons[index])
-                report_error(l->report, at.file, at.line,
-                             "in person %s: channels must name one that is not shared; %s",
+                report_error(l->report, at.file, at.line, "in person %s: channels must name one that is not shared; %s",
                              quoted(l, person->id), c->reasons[index]);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/file.h"
 
@@ -238,6 +239,27 @@ static void load_parts(Loader *l)
         check_people(l);
 }
 
+void loader_refuse_twin(Loader *l, const Setting *group, Section section)
+{
+        Text name = setting_text(group, "name");
+        const Setting *first = l->tree->sections[section]->first;
+        while (first != group && !text_equal(setting_text(first, "name"), name))
+                first = first->next;
+        must(first != NULL);
+        setting_error(l->report, group, "a %s of this name is defined already, in " TEXT_F ":%u", SECTIONS[section].one,
+                      TEXT_ARG(first->file), first->line);
+}
+
+/* Without this nothing can be said of the other files, which are as closed as it is. */
+static bool is_forbidden(Loader *l, const char *path)
+{
+        if (access(path, R_OK) == 0 || errno != EACCES)
+                return false;
+        report_error(l->report, l->main_file, 0,
+                     "this user may not read it; run this as root (sudo), or as the service's user");
+        return true;
+}
+
 int config_load(const char *path, WallTime now, Report *report, Config **ret)
 {
         size_t errors = report->errors;
@@ -257,7 +279,8 @@ int config_load(const char *path, WallTime now, Report *report, Config **ret)
                 .zone = &ZONE_UTC,
                 .main_file = main_file_of(config, path),
         };
-        load_parts(&l);
+        if (!is_forbidden(&l, path))
+                load_parts(&l);
         if (report->errors > errors)
                 return -EINVAL;
         *ret = steal(config);

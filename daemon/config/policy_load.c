@@ -166,7 +166,7 @@ void load_policies(Loader *l)
                 if (!policy_read(l->arena, l->report, group, &policy))
                         policy.rung_count = 0;
                 if (config_policy(l->config, policy.name))
-                        setting_error(l->report, group, "a policy of this name is defined already");
+                        loader_refuse_twin(l, group, SECTION_POLICY);
                 l->policy_settings[l->config->policy_count] = group;
                 policies[l->config->policy_count++] = policy;
         }

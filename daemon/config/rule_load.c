@@ -148,8 +148,7 @@ static void rule_check_name(Loader *l, const Setting *group, const Rule *rules, 
         for (size_t i = 0; i < l->config->rules.count; i++) {
                 if (!text_equal(rules[i].name, name))
                         continue;
-                setting_error(l->report, group, "a rule of this name is defined already, in " TEXT_F ":%u",
-                              TEXT_ARG(l->rule_settings[i]->file), l->rule_settings[i]->line);
+                loader_refuse_twin(l, group, SECTION_RULE);
                 return;
         }
 }

@@ -220,7 +220,7 @@ static void source_check(Loader *l, const Setting *group, const Source *source)
         if (source->name.data && !name_is_printable(source->name))
                 setting_error(l->report, group, "a source's name has at most %d bytes", NAME_BYTES_MAX);
         if (config_source(l->config, source->name))
-                setting_error(l->report, group, "a source of this name is defined already");
+                loader_refuse_twin(l, group, SECTION_SOURCE);
         if (!topic)
                 return;
         if (!topic_is_good(topic->text))

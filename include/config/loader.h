@@ -87,6 +87,9 @@ uint64_t loader_mapped_fields(const Loader *l);
 /* Reports fields that no source gives; where is the setting, what is "when" or "owner". */
 bool loader_fields_are_mapped(Loader *l, const Setting *where, uint64_t reads);
 
+/* Reports that one of this name stands earlier, and where. */
+void loader_refuse_twin(Loader *l, const Setting *group, Section section);
+
 /* Compiles a condition, or reports with a caret. */
 Expr *loader_expression(Loader *l, const Setting *setting);
 /* Reports a condition that no answer within the scales can meet, or that compares with a number off a scale. */

@@ -583,3 +583,18 @@ def test_whoever_asks_while_the_store_hangs_is_answered_within_seconds_and_told_
     env.fault("Store: the disk hangs", within=15, over=60, logged="the store does not answer",
               noticed="closedloopctl says so within seconds, status names the disk, /readyz is 503; what was asked for is done "
                       "later, once")
+
+
+# --- closedloopd -t
+
+def test_an_ordinary_user_who_checks_the_configuration_gets_one_line_that_helps(env: Env):
+    env.config("127.0.0.1:1", "answers")
+    folder = env.folder / "etc"
+    folder.chmod(0o750)
+    closed = [p for p in folder.parents if not p.stat().st_mode & 0o001]
+    for path in closed:
+        path.chmod(path.stat().st_mode | 0o001)
+    said = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(env.daemon({}).program), "-t", "-c",
+                           str(folder / "closedloopd.conf")], capture_output=True, text=True, check=False)
+    assert said.returncode == 78, said
+    assert said.stderr == ("closedloopd.conf: this user may not read it; run this as root (sudo), or as the service's user\n"), said
