@@ -4,7 +4,7 @@
 #include <errno.h>
 
 enum {
-        CHECK_PAGES_MAX = 65536 /* 512 MiB: a table of 320 MB took 0.2 s, and 2.3 s where nothing of it was in memory */
+        CHECK_PAGES_MAX = 32768 /* 256 MiB: a table of 320 MB took 0.2 s, and 2.3 s where nothing of it was in memory */
 };
 
 static int ask_number(Store *store, const char *sql, int64_t *ret)

@@ -152,7 +152,7 @@ def test_on_a_disk_without_any_room_everybody_is_answered_with_words(env: Env):
         policy.write_text(text.replace("version = 1;", f"version = {number + 2};"), encoding="utf-8")
         return timed_ctl(daemon, "reload")
     code, words = until_refused(disk, reload)
-    assert code == 78 and "full" in words and "refused" in words, words
+    assert code == 75 and "full" in words and "not now" in words, words
     disk.make_room()
     eventually(lambda: daemon.ctl("status")["store"] == "ok", "it goes on by itself")
     assert timed_ctl(daemon, "reload")[0] == 0
