@@ -165,12 +165,14 @@ static bool is_markdown(uint32_t code, uint32_t before, const char *signs)
         return is_list || (code > ' ' && code < 0x7f && strchr(signs, (int)code));
 }
 
+/* Where it would find an address by itself, dots and "//" are taken apart too: it would take the escapes into the link.
+ */
 static void mattermost_put(Buffer *b, Character c, uint32_t before)
 {
-        if (is_markdown(c.code, before, "\\`*{}[]()#+-!_~|"))
+        if (is_markdown(c.code, before, "\\`*{}[]()#+-.!_~|"))
                 buffer_put_char(b, '\\');
         reference_put(b, c);
-        if (begins_mention(c.code, before))
+        if (begins_mention(c.code, before) || (c.code == '/' && before == '/'))
                 buffer_put(b, APART);
 }
 
