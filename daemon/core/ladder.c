@@ -437,6 +437,14 @@ StepList ladder_tell_owner(const LadderScene *scene, Message message, Arena *are
         return p.list;
 }
 
+StepList ladder_tell_asked(const LadderScene *scene, Text id, RecipientKind why, Message message, Arena *arena)
+{
+        Plan p = { .scene = scene, .arena = arena };
+        Step step = { .why = why, .message = message, .due_at = scene->now };
+        (void)plan_id(&p, id, step, false);
+        return p.list;
+}
+
 StepList ladder_tell_channels(const LadderScene *scene, Message message, Arena *arena)
 {
         Plan p = { .scene = scene, .arena = arena };

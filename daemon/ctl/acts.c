@@ -15,6 +15,8 @@ static void act_answer(void *userdata, Act *act)
         json_field_bool(w, "done", act->is_done);
         json_field_bool(w, "repeated", act->is_repeated);
         json_field_text(w, "reason", text_from(act->reason));
+        if (act->is_done && act->pauses_used >= 0)
+                json_field_bool(w, "pauses", false);
         json_key(w, "case");
         if (act->after.number > 0)
                 case_put_json(w, &act->after);
@@ -37,6 +39,10 @@ static void act_answer(void *userdata, Act *act)
                 buffer_putf(&q->text, "%scase %lld is %s, owner " TEXT_F, act->is_repeated ? "recorded before: " : "",
                             (long long)act->after.number, case_state_text(act->after.state),
                             TEXT_ARG(act->after.owner));
+                if (act->pauses_used >= 0) {
+                        buffer_put_literal(&q->text, "; the ladder does not pause for it: its policy allows ");
+                        buffer_put_count(&q->text, act->pauses_used, "pause");
+                }
                 if (act->after.state == CASE_OPEN && wall_is_set(act->next_at)) {
                         buffer_put_literal(&q->text, "; the ladder goes on at ");
                         time_put(&q->text, act->next_at);

@@ -36,6 +36,10 @@ static CaseEvent act_event(const Work *w, const Act *act)
         };
 }
 
+enum {
+        ASKED_ROWS_MAX = 512 /* newest messages of a case that are looked through */
+};
+
 static void event_steps(CaseEvent *event, StepList steps)
 {
         event->has_steps = true;
@@ -93,6 +97,44 @@ static StepList news(Work *w, const Subject *s, const Act *act, Message message)
         return tells;
 }
 
+/* Who was asked to help, or heard that the promise was missed, since the ladder was started. */
+typedef struct Asked {
+        Work *w;
+        Subject *s;
+        Message message; /* what they hear now */
+} Asked;
+
+static bool asks(Message message)
+{
+        return message == MESSAGE_HELP_NEEDED || message == MESSAGE_WINDOW_MISSED;
+}
+
+static int asked_visit(void *userdata, const DeliveryRow *row)
+{
+        Asked *a = userdata;
+        bool has_heard =
+                row->state == DELIVERY_ACCEPTED || (row->state == DELIVERY_PENDING && work_is_out(a->w, row->row));
+        if (!has_heard || !asks(row->message) || row->why == RECIPIENT_OWNER || row->epoch != a->s->c.epoch)
+                return 0;
+        StepList told = ladder_tell_asked(&a->s->scene, row->recipient, row->why, a->message, a->w->arena);
+        for (size_t i = 0; i < a->s->asked.count; i++)
+                if (text_equal(a->s->asked.steps[i].recipient, row->recipient))
+                        return 0;
+        steps_append(&a->s->asked, told, a->w->arena);
+        return 0;
+}
+
+/* They need not ask any more whether somebody has called. */
+static int asked_find(Work *w, Subject *s, const CaseEvent *event)
+{
+        bool is_over = event->kind == EVENT_CONTACT || event->kind == EVENT_CLOSE;
+        if (!is_over || s->c.state != CASE_OPEN || s->c.mode != MODE_LIVE)
+                return 0;
+        Asked asked = { w, s, event->kind == EVENT_CONTACT ? MESSAGE_CONTACTED : MESSAGE_CLOSED };
+        const DeliveryFilter filter = { .case_number = s->c.number, .limit = ASKED_ROWS_MAX };
+        return store_deliveries(w->store, &filter, w->arena, asked_visit, &asked);
+}
+
 /* The steps for whoever has taken the case, as if they had waited for them all along. */
 static Case case_retargeted(Work *w, const Subject *s)
 {
@@ -123,6 +165,7 @@ static void resolve_attempt(Work *w, Subject *s, const Act *act, CaseEvent *even
 static void resolve_contact(Work *w, Subject *s, const Act *act, CaseEvent *event)
 {
         StepList tells = news(w, s, act, MESSAGE_CONTACTED);
+        steps_append(&tells, tells_without(s->asked, act->by), w->arena);
         (void)act_takes(w, s, act, event);
         if (s->c.state == CASE_OPEN && s->c.mode == MODE_LIVE)
                 event_tells(event, tells);
@@ -179,6 +222,7 @@ static const char *resolve_close(Work *w, Subject *s, const Act *act, CaseEvent 
         if (s->c.state == CASE_OPEN) /* who was asked to call need not call any more */
                 steps_append(&tells, tells_without(ladder_tell_owner(&s->scene, MESSAGE_CLOSED, w->arena), act->by),
                              w->arena);
+        steps_append(&tells, tells_without(s->asked, act->by), w->arena);
         event_tells(event, tells);
         return NULL;
 }
@@ -186,8 +230,6 @@ static const char *resolve_close(Work *w, Subject *s, const Act *act, CaseEvent 
 /* Fills the event from the circumstances; a reason if it is not possible for one that the table cannot know. */
 static const char *act_resolve(Work *w, Subject *s, const Act *act, CaseEvent *event)
 {
-        if (event->kind == EVENT_CONTACT && !policy_counts_as_reached(s->policy, act->result))
-                event->kind = EVENT_ATTEMPT; /* anything that the policy does not count is an attempt */
         switch (event->kind) {
         case EVENT_ATTEMPT:
                 resolve_attempt(w, s, act, event);
@@ -220,14 +262,23 @@ static Text act_note(Work *w, const Act *act)
 static int act_decide(Work *w, Subject *s, Act *act)
 {
         CaseEvent event = act_event(w, act);
+        if (event.kind == EVENT_CONTACT && !policy_counts_as_reached(s->policy, act->result))
+                event.kind = EVENT_ATTEMPT; /* anything that the policy does not count is an attempt */
+        int r = asked_find(w, s, &event);
+        if (r < 0)
+                return r;
         act->reason = act_resolve(w, s, act, &event);
         if (act->reason)
                 return 0;
         CaseOutcome outcome;
         s->note = act_note(w, act);
-        int r = work_decide(w, s, &event, &outcome);
+        r = work_decide(w, s, &event, &outcome);
         act->is_done = r >= 0 && !outcome.is_refused;
         act->reason = outcome.is_refused ? outcome.reason : NULL;
+        act->pauses_used = act->is_done && event.kind == EVENT_ATTEMPT && s->c.state == CASE_OPEN &&
+                                           !wall_is_set(event.paused_until)
+                                   ? s->policy->attempts_max
+                                   : -1;
         return r;
 }
 
@@ -261,6 +312,7 @@ int work_act(Work *w, Act *act)
 {
         Subject s;
         act->is_done = act->is_repeated = false;
+        act->pauses_used = -1;
         act->reason = NULL;
         act->after = case_none();
         act->next_at = WALL_NONE;

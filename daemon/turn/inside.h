@@ -93,6 +93,7 @@ typedef struct Subject {
         const Policy *policy;
         LadderScene scene;
         ParcelArena *memory; /* of the response and of the parcels; the subject is one of its users */
+        StepList asked;      /* what those hear who were asked for help, when that is over */
         Text note;           /* for the messages that this decision sends */
 } Subject;
 

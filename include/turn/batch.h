@@ -41,6 +41,7 @@ struct Act {
         bool is_repeated;   /* the same key again */
         const char *reason; /* not done: why */
         Case after;         /* the case as it stands; number 0: there is none */
+        int pauses_used;    /* an attempt that does not pause any more: how many did; else -1 */
         WallTime next_at;   /* when the ladder goes on; unset: not */
 };
 

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from harness import PEOPLE, Env, answers, eventually
+from harness import CTL, PEOPLE, Env, answers, eventually
 
 HOUR = 3600
 
@@ -64,6 +64,20 @@ def test_what_waits_for_a_slow_receiver_is_not_sent_once_the_customer_was_reache
     assert sorted(alerted) == [1, 2, 3, 4, 5], f"alerts came of {alerted}"
     states = {row["case"]: row["state"] for row in daemon.ctl("deliveries") if row["message"] == "alert"}
     assert {number for number, state in states.items() if state == "dropped"} == {6, 7, 8, 9, 10}, states
+
+
+def test_an_attempt_that_does_not_pause_the_ladder_any_more_says_so(env: Env):
+    kafka = env.kafka()
+    topic = env.topic(kafka)
+    daemon = env.daemon(env.config(kafka, topic, env.receivers(), {
+        "policies.d/one-day.conf": {"policy": {"attempt": {"pause": "1 hour", "at_most": 2}}}})).start()
+    kafka.produce(topic, unhappy_answers(1))
+    eventually(lambda: daemon.ctl("status")["cases"]["open"] == 1, "a case")
+    words = [subprocess.run([str(CTL), "-s", daemon.socket, "attempt", "1", "--by", "ana"], capture_output=True, text=True,
+                            check=True).stdout for _ in range(3)]
+    assert "does not pause" not in words[0] + words[1], words
+    assert "the ladder does not pause for it: its policy allows 2 pauses" in words[2], words
+    assert daemon.ctl("attempt", 1, "--by", "ana")["pauses"] is False
 
 
 # --- the daemon's clock and threads
