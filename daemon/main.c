@@ -186,7 +186,7 @@ static int fail(int error, Text message)
         return exit_code_of(error);
 }
 
-/* Root restores by hand, without systemd, which would have named it. */
+/* Root checks and restores by hand, without systemd, which would have named it. */
 static void credentials_name(const char *config)
 {
         CLEANUP(arena_freep) Arena *arena = arena_new(1024);
@@ -293,7 +293,7 @@ int main(int argc, char **argv)
         (void)setlocale(LC_CTYPE, "C.UTF-8"); /* libcurl converts international domain names only then */
         memory_tune();
         memory_hide();
-        if (a.mode == MODE_RESTORE)
+        if (a.mode != MODE_RUN)
                 credentials_name(a.config);
         int code = config_take(a.config, &config);
         if (code != 0)

@@ -139,11 +139,11 @@ class Machine:
         pid = self.process.pid
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
             try:
-                status = Path(f"/proc/{child}/status").read_text(encoding="utf-8")
-                if any(line.startswith("NSpid:") and line.split()[-1] == "1" and len(line.split()) > 2
-                       for line in status.splitlines()) and Path(f"/proc/{child}/comm").read_text(encoding="utf-8") == "systemd\n":
+                status = Path(f"/proc/{child}/status").read_text(encoding="utf-8").splitlines()
+                numbers = next(line.split()[1:] for line in status if line.startswith("NSpid:"))
+                if len(numbers) > 1 and numbers[-1] == "1" and status[0].split()[1] == "systemd":
                     return int(child)
-            except OSError:
+            except (OSError, StopIteration):
                 continue
         return 0
 
@@ -165,7 +165,8 @@ class Machine:
         """Inside, as root."""
         return subprocess.run(["nsenter", f"--target={self.leader}", "--all", "--wdns=/", "env", "-i", "LC_ALL=C.UTF-8",
                                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *map(str, command)],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=120)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+                              timeout=120)
 
     def ask(self, *command: Any) -> str:
         done = self.run(*command)
@@ -214,7 +215,8 @@ class StoppedThread:
     SEIZE, INTERRUPT, ANY_CHILD = 0x4206, 0x4207, 0x40000000
 
     def __init__(self, pid: int, name: str):
-        tasks = {(task / "comm").read_text(encoding="utf-8").strip(): int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()}
+        tasks = {(task / "comm").read_text(encoding="utf-8").strip(): int(task.name)
+                 for task in Path(f"/proc/{pid}/task").iterdir()}
         if name not in tasks:
             raise AssertionError(f"there is no thread \"{name}\" among {sorted(tasks)}")
         libc = ctypes.CDLL(None, use_errno=True)

@@ -38,8 +38,9 @@ def machine() -> Machine:
         shared = Path(tempfile.mkdtemp(prefix="closedloop-unit-", dir="/run"))
         shared.chmod(0o755)
         atexit.register(shutil.rmtree, shared, ignore_errors=True)
-        made = Machine(Path(tempfile.mkdtemp(prefix="closedloop-machine-")) / "m", DAEMON.parent, is_private=False, binds=(shared,))
-        atexit.register(shutil.rmtree, made.root.parent.parent, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="closedloop-machine-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        made = Machine(folder / "m", DAEMON.parent, is_private=False, binds=(shared,))
         atexit.register(made.close)
         _machines.append(made.boot())
     return _machines[0]

@@ -111,6 +111,7 @@ def test_a_secret_in_the_credentials_folder_reaches_the_configuration_and_nobody
     secret = found.file("/etc/closedloop/credentials/night-desk")
     secret.touch(0o400)
     secret.write_text("whsec_" + "QUJD" * 8 + "\n", encoding="ascii")
+    assert found.run("closedloopd", "-t").returncode == 0, "by hand, as root"
     found.ask("systemctl", "start", UNIT)
     found.ask("closedloopctl", "reload")
     found.ask("systemctl", "reload", UNIT)
@@ -120,8 +121,8 @@ def test_a_secret_in_the_credentials_folder_reaches_the_configuration_and_nobody
     for path in found.ask("find", "/run/credentials", "-name", "*night-desk").split():
         assert found.ask("stat", "-c", "%a", path).strip() in ("400", "440"), "only the service may read it"
         assert found.run("su", "-s", "/bin/sh", "nobody", "-c", f"cat {path}").returncode != 0
-    env.fault("Configuration: a credential that is not there", noticed="the service does not start, exit code 78, and is not started "
-              "again; the journal names the credential", within=60, over="put the file there and start the service",
+    env.fault("Configuration: a credential that is not there", noticed="the service does not start, exit code 78, and is not "
+              "started again; the journal names the credential", within=60, over="put the file there and start the service",
               logged="credential \"night-desk\" could not be read", log=found.journal())
 
 
@@ -202,8 +203,8 @@ def test_a_wrong_argument_a_wrong_configuration_and_a_store_that_is_damaged_or_o
     begun(found)
     assert ended(found) == ("78", 0)
     assert "metrik" in found.journal()
-    env.fault("Service: started with a configuration that has a mistake in it", noticed="it fails once, with exit code 78 and the "
-              "mistake's place in the journal", within=60, over="mend the file and start the service", logged="metrik",
+    env.fault("Service: started with a configuration that has a mistake in it", noticed="it fails once, with exit code 78 and "
+              "the mistake's place in the journal", within=60, over="mend the file and start the service", logged="metrik",
               log=found.journal())
 
     found = machine()
@@ -257,7 +258,8 @@ WantedBy=multi-user.target
 def test_at_boot_it_waits_for_the_network_and_the_time(env: Env):
     found = machine()
     for name, target, seconds in (("slow-network", "network-online.target", 0.6), ("slow-time", "time-sync.target", 1)):
-        found.file(f"/etc/systemd/system/{name}.service").write_text(SLOW.format(target=target, seconds=seconds), encoding="ascii")
+        text = SLOW.format(target=target, seconds=seconds)
+        found.file(f"/etc/systemd/system/{name}.service").write_text(text, encoding="ascii")
     units = ("slow-network", "slow-time", UNIT)
     found.ask("systemctl", "enable", *units)
     found.halt()
