@@ -38,6 +38,7 @@ static const char *kafka_fault(KafkaHealth health)
                 [KAFKA_ACL] = "Kafka's permissions",
                 [KAFKA_NO_TOPIC] = "Kafka's topics, or sources.d",
                 [KAFKA_OFFSET_GONE] = "Kafka",
+                [KAFKA_STUCK] = "the Kafka client, or something between it and the broker",
                 [KAFKA_UNREADABLE] = "Kafka",
         };
         return faults[health] ? faults[health] : "Kafka";

@@ -1,12 +1,15 @@
-/* mockbroker.c - a Kafka in a second, without Java: librdkafka's own mock cluster, one broker on a free loopback port.
+/* mockbroker.c - a Kafka in a second, without Java: librdkafka's own mock cluster, on free loopback ports.
  *
- *   mockbroker [--refuse-offsets N] [NAME:PARTITIONS]...
+ *   mockbroker [--brokers N] [--refuse-offsets N] [NAME:PARTITIONS]...
  *
- * Creates the topics, prints the address for bootstrap.servers on a line of its own, and runs until its standard input
- * ends or SIGTERM or SIGINT comes. Topics not named come into being when somebody asks for them, with 4 partitions.
- * The first N questions for offsets (where a partition begins, where it ends) get an error.
- * It keeps 5 MiB of each partition in memory, and has no transactions, passwords, TLS, nor ways to change a topic.
- * Exit codes: 0 ended as asked, 64 wrong use, 69 librdkafka refused. */
+ * Creates the topics, prints the addresses for bootstrap.servers on a line of its own, and runs until its standard
+ * input ends or SIGTERM or SIGINT comes. Lines on standard input, each answered with "done" on a line: leader NAME
+ * PARTITION BROKER   another broker leads the partition down BROKER | up BROKER        brokers are 1, 2, ... silence N
+ * N fetches are answered so that a client says nothing and gets nothing speak                          fetches are
+ * answered again Topics not named come into being when somebody asks for them, with 4 partitions. The first N questions
+ * for offsets (where a partition begins, where it ends) get an error. It keeps 5 MiB of each partition in memory, and
+ * has no transactions, passwords, TLS, nor ways to change a topic. Exit codes: 0 ended as asked, 64 wrong use, 69
+ * librdkafka refused. */
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -65,20 +68,59 @@ static int signals_watch(void)
         return fd;
 }
 
-static bool input_has_ended(void)
+static void fetches_silence(rd_kafka_mock_cluster_t *cluster, int count)
 {
-        char ignored[256];
-        ssize_t n = read(STDIN_FILENO, ignored, sizeof ignored);
-        return n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN);
+        enum {
+                FETCH = 1
+        };
+        rd_kafka_mock_clear_request_errors(cluster, FETCH);
+        for (; count > 0; count--)
+                rd_kafka_mock_push_request_errors(cluster, FETCH, 1, RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE);
 }
 
-static void end_wait(int signals)
+static void command_take(rd_kafka_mock_cluster_t *cluster, const char *line)
+{
+        char name[256];
+        int first, second;
+        rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (sscanf(line, "leader %255s %d %d", name, &first, &second) == 3)
+                error = rd_kafka_mock_partition_set_leader(cluster, name, first, second);
+        else if (sscanf(line, "down %d", &first) == 1)
+                error = rd_kafka_mock_broker_set_down(cluster, first);
+        else if (sscanf(line, "up %d", &first) == 1)
+                error = rd_kafka_mock_broker_set_up(cluster, first);
+        else if (sscanf(line, "silence %d", &first) == 1)
+                fetches_silence(cluster, first);
+        else if (strcmp(line, "speak") == 0)
+                fetches_silence(cluster, 0);
+        else
+                fail(EX_USAGE, line, "not a command");
+        if (error)
+                fail(EX_UNAVAILABLE, line, rd_kafka_err2str(error));
+        puts("done");
+        fflush(stdout);
+}
+
+/* One command is on its way at a time: whoever sent it waits for the answer. */
+static bool input_has_ended(rd_kafka_mock_cluster_t *cluster)
+{
+        char line[512];
+        ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
+        if (n <= 0)
+                return n == 0 || (errno != EINTR && errno != EAGAIN);
+        line[n] = '\0';
+        line[strcspn(line, "\n")] = '\0';
+        command_take(cluster, line);
+        return false;
+}
+
+static void end_wait(rd_kafka_mock_cluster_t *cluster, int signals)
 {
         struct pollfd fds[] = { { .fd = signals, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
         for (;;) {
                 if (poll(fds, 2, -1) < 0 && errno != EINTR)
                         return;
-                if (fds[0].revents || (fds[1].revents && input_has_ended()))
+                if (fds[0].revents || (fds[1].revents && input_has_ended(cluster)))
                         return;
         }
 }
@@ -100,19 +142,23 @@ int main(int argc, char **argv)
 {
         int signals = signals_watch();
         rd_kafka_t *client = client_open();
-        rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(client, 1);
+        int first = 1, brokers = 1;
+        if (argc > 2 && strcmp(argv[1], "--brokers") == 0) {
+                brokers = (int)strtol(argv[2], NULL, 10);
+                first = 3;
+        }
+        rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(client, brokers);
         if (!cluster)
                 fail(EX_UNAVAILABLE, "could not start the cluster", "librdkafka refused");
-        int first = 1;
-        if (argc > 2 && strcmp(argv[1], "--refuse-offsets") == 0) {
-                offsets_refuse(cluster, argv[2]);
-                first = 3;
+        if (argc > first + 1 && strcmp(argv[first], "--refuse-offsets") == 0) {
+                offsets_refuse(cluster, argv[first + 1]);
+                first += 2;
         }
         for (int i = first; i < argc; i++)
                 topic_create(cluster, argv[i]);
         puts(rd_kafka_mock_cluster_bootstraps(cluster));
         fflush(stdout);
-        end_wait(signals);
+        end_wait(cluster, signals);
         rd_kafka_mock_cluster_destroy(cluster);
         rd_kafka_destroy(client);
         return EX_OK;

@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import time
+from pathlib import Path
 
-from harness import Books, CTL, CtlError, Env, answers, eventually, free_port
+from harness import Books, CTL, CtlError, Env, Kafka, answers, eventually, free_port
 
 ERROR_SECONDS_MAX = 30
+BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
 def later(made, suffix):
@@ -97,6 +99,31 @@ def assert_secret(env, daemon, *secrets):
                                 check=True).stdout)
     for secret in secrets:
         assert not any(secret in text for text in shown), f"the secret is shown in {[secret in t for t in shown]}"
+
+
+class MockCluster:
+    """tests/system/mockbroker.c: several brokers without Java, and faults that a real one cannot be made to have."""
+
+    def __init__(self, env, *arguments):
+        program = env.folder / "mockbroker"
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "rdkafka"], capture_output=True, text=True, check=True)
+        subprocess.run(["gcc", "-D_GNU_SOURCE", "-o", program, Path(__file__).with_name("mockbroker.c"),
+                        *flags.stdout.split()], check=True)
+        self.process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        env.cleanup.callback(self.process.wait)
+        env.cleanup.callback(self.process.stdin.close)
+        self.bootstrap = self.process.stdout.readline().strip()
+        self.producer = Kafka(env.folder / "unused").producer
+        self.folder = env.folder
+
+    def tell(self, command):
+        self.process.stdin.write(f"{command}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n", command
+
+    produce_lines = Kafka.produce_lines
+    produce = Kafka.produce
 
 
 # --- logins and certificates
@@ -212,3 +239,55 @@ def test_kafka_topic_that_is_missing_is_found_when_it_appears(env: Env):
     env.fault("Kafka: the topic does not exist yet", within=ERROR_SECONDS_MAX, over=10,
               noticed="closedloopctl status, /readyz and closedloop_kafka_health say no-topic, and name it",
               logged="a Kafka topic does not exist")
+
+
+# --- partitions that stand still, brokers that come and go
+
+def test_kafka_partition_that_stands_still_is_assigned_again_then_the_client_is_made_anew(env: Env):
+    cluster, receivers = MockCluster(env, "answers:2"), env.receivers()
+    changes = {"closedloopd.conf": {"kafka.stuck_after": "5 seconds", "kafka.unready_after": "2 seconds"}}
+    produced = cluster.produce("answers", answers(20))
+    daemon = env.daemon(env.config(cluster.bootstrap, "answers", receivers, changes)).start()
+    settled(daemon, produced)
+    clients = client_count(daemon)
+    cluster.tell("silence 100000")
+    produced += cluster.produce("answers", later(answers(20), "later"))
+    words = assert_told(daemon, "stuck", "a Kafka partition stands still")
+    assert re.search(r'nothing comes at offset \d+, though its log goes on to \d+', words), words
+    eventually(lambda: client_count(daemon) != clients, "the client is made anew")
+    assert daemon.get("/readyz")[0] == 503 and health(daemon) in ("stuck", "connecting")
+    cluster.tell("speak")
+    settled(daemon, produced)
+    eventually(lambda: health(daemon) == "ok", "well again")
+    assert daemon.get("/readyz")[0] == 200 and len(lines(daemon, "Kafka is well: after")) == 1
+    check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: a partition that the client has silently stopped to fetch", within=60, over=60,
+              logged="a Kafka partition stands still",
+              noticed="closedloopctl status says stuck (after kafka.stuck_after), then /readyz answers 503")
+
+
+def client_count(daemon):
+    """The numbers of the Kafka client's threads: another client has others."""
+    return {thread for thread in os.listdir(f"/proc/{daemon.process.pid}/task")
+            if Path(f"/proc/{daemon.process.pid}/task/{thread}/comm").read_text(encoding="ascii").startswith("rdk:main")}
+
+
+def test_kafka_leaders_that_move_and_brokers_that_go_lose_nothing(env: Env):
+    cluster, receivers = MockCluster(env, "--brokers", 3, "answers:6"), env.receivers()
+    produced = cluster.produce("answers", answers(60))
+    daemon = env.daemon(env.config(cluster.bootstrap, "answers", receivers)).start()
+    settled(daemon, produced)
+    for round_number, leader in enumerate((1, 2, 3)):
+        for partition in range(6):
+            cluster.tell(f"leader answers {partition} {leader}")
+        produced += cluster.produce("answers", later(answers(60), f"moved{round_number}"))
+        settled(daemon, produced)
+    for broker in (1, 2):               # nothing is left of those that it began with but one
+        cluster.tell(f"down {broker}")
+    produced += cluster.produce("answers", later(answers(60), "gone"))
+    settled(daemon, produced)
+    assert health(daemon) == "ok" and daemon.get("/readyz")[0] == 200
+    assert len(lines(daemon, "Kafka cannot be reached")) <= 1, "one broker of three says nothing to an administrator"
+    check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: leaders move, brokers go", within=60, over=60, logged="nothing",
+              noticed="nothing; answers go on after a moment")
