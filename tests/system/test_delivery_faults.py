@@ -85,8 +85,12 @@ class Raw:
         self.listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
         self.listener.listen(64)
         self.port = self.listener.getsockname()[1]
-        env.cleanup.callback(self.listener.close)
+        env.cleanup.callback(self.close)
         threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)    # wakes who waits in accept(), which would keep the port
+        self.listener.close()
 
     def accept(self):
         while True:
@@ -351,6 +355,12 @@ def test_answers_without_end_garbage_and_floods_end_with_the_timeout_and_take_no
               logged="nothing")
 
 
+def raw_hooks(server, **more):
+    return {"channels.d/hooks2.conf": None, "channels.d/raw.conf": {"channels": tuple(
+        {"name": f"hook-{p['id']}", "type": "webhook", "url": f"http://127.0.0.1:{server.port}/hook/{p['id']}",
+         "private_network": True, "plain_http": True} | more for p in PEOPLE)}}
+
+
 def test_a_connection_that_was_closed_meanwhile_is_replaced_without_a_failure(env: Env):
     seen = []
 
@@ -359,9 +369,7 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_without_a_failure(en
         peer.sendall(OK)
         peer.shutdown(socket.SHUT_RDWR)
     server = Raw(env, answer_once)
-    crew = Crew(env, {"channels.d/hooks2.conf": None, "channels.d/raw.conf": {"channels": tuple(
-        {"name": f"hook-{p['id']}", "type": "webhook", "url": f"http://127.0.0.1:{server.port}/hook/{p['id']}",
-         "private_network": True, "plain_http": True} for p in PEOPLE)}})
+    crew = Crew(env, raw_hooks(server))
     for number in range(1, 6):
         crew.tell(UK)
         eventually(lambda: len(seen) == number, "it is told")
@@ -371,6 +379,59 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_without_a_failure(en
     crew.stop()
     env.fault("Deliveries: a receiver closes its connections after each answer", within=60, over="nothing to do",
               noticed="nothing", logged="nothing")
+
+
+def test_a_connection_that_is_only_half_there_costs_one_timeout(env: Env):
+    def answer_once_and_vanish(peer):
+        request_read(peer)
+        peer.sendall(OK)
+        while peer.recv(65536):     # it takes what comes, and never says a word again
+            pass
+    server = Raw(env, answer_once_and_vanish)
+    crew = Crew(env, raw_hooks(server, timeout="2 seconds"))
+    for number in (1, 2):
+        crew.tell(UK)
+        eventually(lambda: [d["state"] for d in crew.deliveries("hook-ana")] == ["accepted"] * number, "it is accepted", 30)
+    assert sorted(d["attempts"] for d in crew.deliveries("hook-ana")) == [1, 2], crew.deliveries("hook-ana")
+    assert server.connections == 2
+    assert crew.daemon.metric("closedloop_possible_repeats_total", 'channel="hook-ana"') == 1
+    crew.stop()
+    env.fault("Deliveries: the receiver's machine vanishes without closing its connections", within=30, over=30,
+              noticed="a message comes late, over a new connection; the metric possible_repeats counts it",
+              logged="it may have arrived")
+
+
+def test_a_receiver_that_comes_back_is_not_run_over_by_what_has_waited(env: Env):
+    is_up, busy, most_early, began, lock = threading.Event(), [0], [0], [], threading.Lock()
+
+    def answer(peer):
+        while True:
+            request_read(peer)
+            if not is_up.is_set():
+                peer.sendall(b"HTTP/1.1 503 no\r\ncontent-length: 0\r\n\r\n")
+                continue
+            with lock:
+                began.append(time.monotonic())
+                busy[0] += 1
+                if len(began) <= 6:
+                    most_early[0] = max(most_early[0], busy[0])
+            time.sleep(0.05)
+            with lock:
+                busy[0] -= 1
+            peer.sendall(OK)
+    server = Raw(env, answer)
+    crew = Crew(env, raw_hooks(server, patience="1 hour"))
+    crew.tell(UK, 400)
+    eventually(lambda: crew.daemon.ctl("status")["cases"]["open"] == 400, "all are read")
+    eventually(lambda: not crew.health("hook-ana")["works"], "it fails")
+    is_up.set()
+    eventually(lambda: len(began) == 400, "all is sent", 120)
+    assert most_early[0] <= 4, "gently at first"
+    assert server.open_most <= 8 + 1, f"{server.open_most} connections at once"     # one closes while the next opens
+    eventually(lambda: {d["state"] for d in crew.deliveries("hook-ana")} == {"accepted"}, "all is accepted")
+    crew.stop()
+    env.fault("Deliveries: a receiver comes back, and hundreds of messages have waited for it", within=120, over="nothing to do",
+              noticed="they come one by one at first, never more at once than in_flight", logged="a channel works again")
 
 
 # --- certificates, addresses, proxies
