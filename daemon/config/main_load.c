@@ -113,6 +113,7 @@ static void store_read(Loader *l)
         Text sqlite = setting_text(store, "sqlite");
         Secret password;
         (void)secret_read(l, store, "password", &password);
+        l->config->pauses_for_dead_letters = text_is(setting_text(store, "dead_letters_full"), "pause");
         l->config->dead_letter_bytes_max = setting_integer(store, "dead_letters");
         l->config->ballast_bytes = setting_integer(store, "ballast");
         if (postgresql) {

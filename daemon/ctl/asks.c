@@ -370,7 +370,7 @@ void ask_clock_trust(Request *q, Turn *turn, WallTime now UNUSED)
 
 static int letters_visit(void *userdata, const DeadLetterRow *row)
 {
-        static const char *const states[DEAD_LETTER_STATE_MAX] = { "kept", "pending", "published" };
+        static const char *const states[DEAD_LETTER_STATE_MAX] = { "kept", "pending", "published", "replayed" };
         Listing *list = userdata;
         Buffer *b = &list->q->text;
         JsonWriter *w = &list->q->json;

@@ -70,6 +70,7 @@ void delivery_put(Buffer *b, JsonWriter *w, const DeliveryRow *row);
 void verb_status(Request *q);
 void verb_reload(Request *q);
 void verb_backup(Request *q);
+void verb_replay(Request *q);
 void verb_partition(Request *q);
 void verb_cluster_accept(Request *q);
 void verb_map_test(Request *q);

@@ -226,6 +226,52 @@ void verb_cluster_accept(Request *q)
         request_end(q);
 }
 
+static void replay_put(Request *q, const Replay *p)
+{
+        json_open(&q->json, '{');
+        json_field_integer(&q->json, "found", (int64_t)p->found);
+        json_field_integer(&q->json, "replayed", (int64_t)p->replayed);
+        json_field_integer(&q->json, "flagged", (int64_t)p->flagged);
+        json_field_integer(&q->json, "unreadable", (int64_t)p->unreadable);
+        json_field_integer(&q->json, "without_source", (int64_t)p->homeless);
+        json_close(&q->json, '}');
+        buffer_putf(&q->text, "%zu found: %zu replayed, %zu of them ask for a call; %zu cannot be read still", p->found,
+                    p->replayed, p->flagged, p->unreadable);
+        if (p->homeless > 0)
+                buffer_putf(&q->text, "; %zu of topics that no source reads", p->homeless);
+        buffer_put_literal(&q->text, "\n");
+}
+
+static void replay_answer(Replay *p)
+{
+        Request *q = p->userdata;
+        if (p->number > 0 && p->found == 0)
+                request_fail(q, EX_NOINPUT,
+                             "there is no dead letter %lld to replay: it is not there, has lost its bytes or was "
+                             "replayed before",
+                             (long long)p->number);
+        else if (p->error < 0)
+                request_fail(q, EX_TEMPFAIL, "could not read the store; %zu were replayed until then", p->replayed);
+        else
+                replay_put(q, p);
+        request_end(q);
+}
+
+void verb_replay(Request *q)
+{
+        Replay *p = arena_new_of(q->arena, Replay);
+        *p = (Replay){ .reason = request_option(q, "reason"), .done = replay_answer, .userdata = q };
+        int ways = (q->operand_count == 1) + (p->reason.data != NULL) + (request_option(q, "all").data != NULL);
+        if (ways != 1)
+                request_fail(q, EX_USAGE, "usage: closedloopctl %s", verb_usage(q->verb));
+        if (ways != 1 || (q->operand_count == 1 && !request_number(q, q->operands[0], &p->number))) {
+                request_end(q);
+                return;
+        }
+        q->is_waiting = true;
+        service_replay(q->service, p);
+}
+
 static void test_answer(void *userdata, bool is_accepted, Text sent, Text answer)
 {
         Request *q = userdata;

@@ -16,6 +16,7 @@ const Verb VERBS[VERB_ID_MAX] = {
         [VERB_DELIVERIES] = { "deliveries", 1, 0, 0, "failed case= limit=", NULL, ask_deliveries },
         [VERB_RETRY] = { "retry", 1, 1, 1, "", NULL, ask_retry },
         [VERB_DEAD_LETTERS] = { "dead-letters", 1, 0, 0, "limit=", NULL, ask_dead_letters },
+        [VERB_REPLAY] = { "replay", 1, 0, 1, "all reason=", verb_replay, NULL },
         [VERB_PARTITION] = { "partition", 1, 2, 2, "from=", verb_partition, NULL },
         [VERB_CLUSTER_ACCEPT] = { "cluster accept", 2, 0, 0, "", verb_cluster_accept, NULL },
         [VERB_MAP_TEST] = { "map test", 2, 1, 2, "", verb_map_test, NULL },

@@ -27,6 +27,8 @@ const VerbWords VERB_WORDS[VERB_ID_MAX] = {
         [VERB_DELIVERIES] = { "deliveries [--failed] [--case NUMBER] [--limit N]", "messages and what became of them" },
         [VERB_RETRY] = { "retry DELIVERY", "try a failed message again now" },
         [VERB_DEAD_LETTERS] = { "dead-letters [--limit N]", "records that could not be read, with the reason" },
+        [VERB_REPLAY] = { "replay NUMBER | --reason TEXT | --all",
+                          "judge dead letters again, after the cause was mended" },
         [VERB_PARTITION] = { "partition TOPIC NUMBER --from beginning|end|OFFSET",
                              "go on reading a partition there; what is read twice is known by its id" },
         [VERB_CLUSTER_ACCEPT] = { "cluster accept", "read the Kafka cluster that has taken the other one's place" },

@@ -17,6 +17,7 @@ typedef enum VerbId {
         VERB_DELIVERIES,
         VERB_RETRY,
         VERB_DEAD_LETTERS,
+        VERB_REPLAY,
         VERB_PARTITION,
         VERB_CLUSTER_ACCEPT,
         VERB_MAP_TEST,

@@ -246,13 +246,13 @@ static void batch_fenced(Service *s, Batch *batch)
         size_t kept = 0;
         for (size_t i = 0; i < batch->input_count; i++) {
                 Input *input = &batch->inputs[i];
-                if (input->kind == INPUT_ANSWER)
-                        (void)parcel_arena_drop(input->answer.memory);
-                else if (input->kind != INPUT_DEAD && input->kind != INPUT_PLACE)
+                if (!input_is_of_log(input))
                         batch->inputs[kept++] = *input;
+                else if (input->kind == INPUT_ANSWER)
+                        (void)parcel_arena_drop(input->answer.memory);
         }
-        batch->input_count = kept;
-        batch->answer_count = s->lent_answers = 0;
+        batch_cut(batch, kept);
+        s->lent_answers = batch->answer_count;
         batch->move_count = 0;
         service_partitions_forget(s);
         s->failed = batch;

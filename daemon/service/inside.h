@@ -11,6 +11,9 @@
 #include "turn/turn_thread.h"
 #include "web/web.h"
 
+/* The dead letter of a record that the process has died of twice. */
+#define POISON_REASON "poison"
+
 enum {
         ANSWERS_MAX = 1024,          /* flagged answers in a batch */
         GATHER_BYTES_MAX = 64 << 20, /* dead letters can be large */
@@ -113,6 +116,8 @@ struct Service {
         size_t letters_out;      /* written, and no result yet */
         bool letters_more;       /* more of them wait in the store */
         unsigned letters_ticks;
+        bool letters_full;    /* no room for more of them: reading pauses */
+        bool letters_dropped; /* said that some have lost their bytes */
         int letters_error;                   /* that was told of; 0: the last one went well */
         OutcomeCounts outcomes[SOURCES_MAX]; /* by the source's place in the configuration */
         StoreCounts counts, counts_found;    /* the latter is the turn thread's until the call is done */
@@ -177,6 +182,7 @@ void service_letters_write(Service *s, const DeadLetterRow *rows, size_t count);
 void service_lanes_relieve(Service *s);
 void service_lanes_break(Service *s, const Text *channels, size_t count);
 void service_letters_tick(Service *s);
+void service_letters_budget(Service *s, int64_t dropped);
 void service_on_letter(void *userdata, int64_t row, int error);
 void service_channels_forget(Service *s);
 /* clock_watch.c */

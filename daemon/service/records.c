@@ -123,13 +123,12 @@ void service_partitions_forget(Service *s)
         Batch *batch = s->gather;
         size_t kept = 0;
         for (size_t i = 0; i < batch->input_count; i++) {
-                if (batch->inputs[i].kind == INPUT_ANSWER)
-                        (void)parcel_arena_drop(batch->inputs[i].answer.memory);
-                else if (batch->inputs[i].kind != INPUT_DEAD && batch->inputs[i].kind != INPUT_PLACE)
+                if (!input_is_of_log(&batch->inputs[i]))
                         batch->inputs[kept++] = batch->inputs[i];
+                else if (batch->inputs[i].kind == INPUT_ANSWER)
+                        (void)parcel_arena_drop(batch->inputs[i].answer.memory);
         }
-        batch->input_count = kept;
-        batch->answer_count = 0;
+        batch_cut(batch, kept);
         partitions_free(s);
         s->is_continued = false; /* has_room() says no until the offsets are back */
         service_call(s, (Call){ .run = reload_partitions_run, .done = reload_partitions_done, .userdata = s });
@@ -384,7 +383,7 @@ static bool outbox_has_room(Service *s)
 static bool has_room(void *userdata)
 {
         Service *s = userdata;
-        if (s->is_stopping || s->failed || s->is_low || !s->is_continued)
+        if (s->is_stopping || s->failed || s->is_low || s->letters_full || !s->is_continued)
                 return false;
         bool has =
                 s->gather->answer_count < ANSWERS_MAX && outbox_has_room(s) &&

@@ -262,3 +262,28 @@ void service_letters_tick(Service *s)
         if (is_time || (s->letters_more && s->letters_error == 0))
                 letters_ask(s);
 }
+
+/* As of the last look at the store, which is each second: until then some more may have come. */
+void service_letters_budget(Service *s, int64_t dropped)
+{
+        if (dropped > 0 && !s->letters_dropped) {
+                s->letters_dropped = true;
+                notice_log_plain(NOTICE_DEAD_LETTERS_DROPPED, ABOUT_NOTHING);
+                service_tell_operators(s,
+                                       "so many records cannot be read that the oldest of them were dropped from the "
+                                       "store; where they stand in Kafka is still known: closedloopctl dead-letters");
+        }
+        bool is_full =
+                s->config->pauses_for_dead_letters && s->counts.dead_letter_bytes >= s->config->dead_letter_bytes_max;
+        if (is_full == s->letters_full)
+                return;
+        s->letters_full = is_full;
+        if (!is_full) {
+                notice_log_plain(NOTICE_DEAD_LETTERS_ROOM, ABOUT_NOTHING);
+                return;
+        }
+        notice_log_plain(NOTICE_DEAD_LETTERS_FULL, ABOUT_NOTHING);
+        service_tell_operators(s,
+                               "so many records cannot be read that there is no room for more of them, and reading has "
+                               "paused: closedloopctl dead-letters says why they cannot be read");
+}

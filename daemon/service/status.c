@@ -24,6 +24,7 @@ static void counts_done(void *userdata)
         Service *s = userdata;
         s->counts = s->counts_found;
         s->has_counts = true;
+        service_letters_budget(s, 0);
         s->counts_under_way = false;
 }
 
@@ -64,6 +65,7 @@ static void contacts_observe(Service *s, const Batch *batch)
 void service_figures_add(Service *s, const Batch *batch)
 {
         const TurnFigures *f = &batch->figures;
+        service_letters_budget(s, f->dead_dropped);
         answers_count(s, batch);
         contacts_observe(s, batch);
         for (int i = 0; i < MESSAGE_MAX; i++)
@@ -263,6 +265,8 @@ static void cases_status(Service *s, JsonWriter *w, Buffer *text)
         json_field_integer(w, "overdue", c->overdue);
         json_close(w, '}');
         json_field_integer(w, "dead_letters", c->dead_letters);
+        json_field_integer(w, "dead_letter_bytes", c->dead_letter_bytes);
+        json_field_bool(w, "paused_by_dead_letters", s->letters_full);
         buffer_putf(text, "cases        %lld open, %lld of them past their window; %lld contacted; %lld closed\n",
                     (long long)c->cases[CASE_OPEN], (long long)c->overdue, (long long)c->cases[CASE_CONTACTED],
                     (long long)c->cases[CASE_CLOSED]);
@@ -270,6 +274,8 @@ static void cases_status(Service *s, JsonWriter *w, Buffer *text)
                 buffer_put_literal(text, "set aside    ");
                 buffer_put_count(text, c->dead_letters, "record");
                 buffer_put_literal(text, " that could not be read: closedloopctl dead-letters\n");
+                if (s->letters_full)
+                        buffer_put_literal(text, "             no room for more of them: READING HAS PAUSED\n");
         }
 }
 

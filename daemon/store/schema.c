@@ -12,7 +12,7 @@ _Static_assert(CASE_OPEN == 1 && CASE_CONTACTED == 2 && CASE_CLOSED == 3 && CASE
 _Static_assert(MODE_LIVE == 0 && MODE_SHADOW == 1 && MODE_TOO_OLD == 2 && MODE_MAX == 3, "stored");
 _Static_assert(DELIVERY_PENDING == 0 && DELIVERY_ACCEPTED == 1 && DELIVERY_FAILED == 2 && DELIVERY_DROPPED == 3,
                "stored");
-_Static_assert(DEAD_LETTER_PENDING == 1 && DEAD_LETTER_PUBLISHED == 2, "stored");
+_Static_assert(DEAD_LETTER_PENDING == 1 && DEAD_LETTER_PUBLISHED == 2 && DEAD_LETTER_REPLAYED == 3, "stored");
 _Static_assert(GAP_EXPIRED == 0 && GAP_SKIPPED == 1 && GAP_WHY_MAX == 2, "stored");
 _Static_assert(MESSAGE_ALERT == 0 && RECIPIENT_OWNER == 0, "stored");
 

@@ -200,7 +200,8 @@ static const Column DEAD_LETTER_VIEW[] = {
         PLAIN("bytes", "of key, value and headers; 0 once they were taken away to make room"),
         TIME("recorded_at", NULL, "when it was set aside"),
         WORD("state", NULL, dead_letter_state_text, DEAD_LETTER_STATE_MAX,
-             "kept: only here; pending: to be written to the dead-letter topic; published: it is there"),
+             "kept: only here; pending: to be written to the dead-letter topic; published: it is there; "
+             "replayed: it could be read after all"),
 };
 
 static const Column OFFSET_VIEW[] = {

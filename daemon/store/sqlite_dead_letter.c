@@ -38,11 +38,7 @@ int store_dead_letter_save(Store *store, int64_t number, DeadLetterState state)
         Binding b = statement_begin(store, STATEMENT_DEAD_LETTER_SAVE);
         bind_integer(&b, state);
         bind_integer(&b, number);
-        int64_t changes;
-        int r = statement_run(store, &b, &changes);
-        if (r >= 0 && changes == 0)
-                return store_refuse(store, -ENOENT, "there is no dead letter %lld", (long long)number);
-        return r;
+        return statement_run(store, &b, NULL);
 }
 
 static int dead_letter_row(Store *store, Row *row, DeadLetterRow *ret)
@@ -77,12 +73,10 @@ static Binding list_bind(Store *store, DeadLetterState state, size_t limit)
         return b;
 }
 
-int store_dead_letters(Store *store, DeadLetterState state, size_t limit, Arena *arena, DeadLetterVisit visit,
-                       void *userdata)
+static int list_read(Store *store, Binding b, Arena *arena, DeadLetterVisit visit, void *userdata)
 {
         DeadLetterRow *rows = NULL;
         size_t count = 0, capacity = 0;
-        Binding b = list_bind(store, state, limit);
         int r;
         while ((r = statement_step(store, &b)) > 0) {
                 Row row = row_of(&b, arena);
@@ -97,10 +91,26 @@ int store_dead_letters(Store *store, DeadLetterState state, size_t limit, Arena 
         return MIN_OF(r, 0);
 }
 
-/* 1: the oldest has lost its bytes; 0: none is left that may. */
-static int trim_one(Store *store)
+int store_dead_letters(Store *store, DeadLetterState state, size_t limit, Arena *arena, DeadLetterVisit visit,
+                       void *userdata)
+{
+        return list_read(store, list_bind(store, state, limit), arena, visit, userdata);
+}
+
+int store_dead_letters_after(Store *store, int64_t number, size_t limit, Arena *arena, DeadLetterVisit visit,
+                             void *userdata)
+{
+        Binding b = statement_begin(store, STATEMENT_DEAD_LETTERS_AFTER);
+        bind_integer(&b, number);
+        bind_integer(&b, (int64_t)MIN_OF(limit, (size_t)STORE_LIST_MAX));
+        return list_read(store, b, arena, visit, userdata);
+}
+
+/* 1: the oldest in this state has lost its bytes; 0: none is left that has any. */
+static int trim_one(Store *store, DeadLetterState state)
 {
         Binding oldest = statement_begin(store, STATEMENT_DEAD_LETTER_OLDEST);
+        bind_integer(&oldest, state);
         int r = statement_step(store, &oldest);
         if (r <= 0)
                 return r;
@@ -122,10 +132,19 @@ enum {
         TRIMMED_AT_ONCE_MAX = 1000
 };
 
-int store_dead_letters_trim(Store *store, int64_t bytes_max)
+int store_dead_letters_trim(Store *store, int64_t bytes_max, bool takes_all, int64_t *ret_lost)
 {
-        int r = 1;
-        for (int i = 0; i < TRIMMED_AT_ONCE_MAX && r > 0 && store->figures.dead_letter_bytes > bytes_max; i++)
-                r = trim_one(store);
-        return MIN_OF(r, 0);
+        static const DeadLetterState order[] = { DEAD_LETTER_PUBLISHED, DEAD_LETTER_REPLAYED, DEAD_LETTER_KEPT,
+                                                 DEAD_LETTER_PENDING };
+        size_t at = 0, count = takes_all ? COUNT_OF(order) : 2;
+        int64_t lost = 0;
+        for (int i = 0; i < TRIMMED_AT_ONCE_MAX && at < count && store->figures.dead_letter_bytes > bytes_max; i++) {
+                int r = trim_one(store, order[at]);
+                if (r < 0)
+                        return r;
+                lost += r == 1 && at >= 2;
+                at += r == 0;
+        }
+        *ret_lost = lost;
+        return 0;
 }

@@ -127,6 +127,7 @@ int store_counts(Store *store, WallTime now, StoreCounts *ret)
                 .deliveries_failed = f->deliveries_failed,
                 .oldest_pending = oldest,
                 .dead_letters = f->dead_letters,
+                .dead_letter_bytes = f->dead_letter_bytes,
         };
         return 0;
 }

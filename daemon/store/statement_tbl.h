@@ -180,14 +180,18 @@
         X(DEAD_LETTER_ADD, TURN,                                                                                    \
           "INSERT INTO dead_letter (" DEAD_LETTER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "          \
           "ON CONFLICT (topic, partition, record_offset, log) DO NOTHING")                                               \
-        X(DEAD_LETTER_SAVE, TURN, "UPDATE dead_letter SET state = ? WHERE number = ?")                              \
+        X(DEAD_LETTER_SAVE, TURN, "UPDATE dead_letter SET state = ?1 WHERE number = ?2 AND (state = 1 OR ?1 = 3)")                              \
         X(DEAD_LETTERS_ALL, LIST, "SELECT " DEAD_LETTER_COLUMNS " FROM dead_letter ORDER BY number DESC LIMIT ?")   \
         X(DEAD_LETTERS_IN_STATE, TURN,                                                                              \
           "SELECT " DEAD_LETTER_COLUMNS " FROM dead_letter WHERE state = ? ORDER BY number LIMIT ?")                \
         X(DEAD_LETTER_OLDEST, TURN,                                                                                 \
-          "SELECT number, bytes FROM dead_letter WHERE state = 2 AND bytes > 0 ORDER BY number LIMIT 1")            \
+          "SELECT number, bytes FROM dead_letter WHERE state = ? AND bytes > 0 ORDER BY number LIMIT 1")            \
         X(DEAD_LETTER_TRIM, TURN,                                                                                   \
-          "UPDATE dead_letter SET key = NULL, value = NULL, headers = NULL, bytes = 0 WHERE number = ?")            \
+          "UPDATE dead_letter SET key = NULL, value = NULL, headers = NULL, bytes = 0, "                            \
+          "state = CASE state WHEN 1 THEN 0 ELSE state END WHERE number = ?")                                       \
+        X(DEAD_LETTERS_AFTER, TURN,                                                                                 \
+          "SELECT " DEAD_LETTER_COLUMNS " FROM dead_letter WHERE number > ? AND bytes > 0 AND state <> 3 "          \
+          "ORDER BY number LIMIT ?")            \
         /* meta and figures */                                                                                      \
         X(META_GET, TURN, "SELECT value FROM meta WHERE key = ?")                                                   \
         X(META_SET, TURN,                                                                                           \

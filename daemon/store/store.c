@@ -26,6 +26,7 @@ const char *dead_letter_state_text(DeadLetterState state)
                 [DEAD_LETTER_KEPT] = "kept",
                 [DEAD_LETTER_PENDING] = "pending",
                 [DEAD_LETTER_PUBLISHED] = "published",
+                [DEAD_LETTER_REPLAYED] = "replayed",
         };
         must(state < DEAD_LETTER_STATE_MAX);
         return texts[state];

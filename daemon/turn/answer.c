@@ -215,6 +215,15 @@ int work_answer(Work *w, Answer *answer)
         return answer_case(w, answer, &routed, &s);
 }
 
+int work_letters_trim(Work *w)
+{
+        int64_t lost = 0;
+        int r = store_dead_letters_trim(w->store, w->config->dead_letter_bytes_max, !w->config->pauses_for_dead_letters,
+                                        &lost);
+        w->batch->figures.dead_dropped += lost;
+        return r;
+}
+
 int work_dead(Work *w, DeadLetterRow *row)
 {
         bool is_new = false;
@@ -233,5 +242,5 @@ int work_dead(Work *w, DeadLetterRow *row)
                         batch->letters = arena_array(batch->arena, DeadLetterRow, batch->input_count);
                 batch->letters[batch->letter_count++] = numbered;
         }
-        return store_dead_letters_trim(w->store, w->config->dead_letter_bytes_max);
+        return work_letters_trim(w);
 }

@@ -61,3 +61,17 @@ bool batch_withdraws(const Batch *batch, const Parcel *p)
         }
         return false;
 }
+
+bool input_is_of_log(const Input *input)
+{
+        return (input->kind == INPUT_ANSWER && input->answer.dead_letter == 0) || input->kind == INPUT_DEAD ||
+               input->kind == INPUT_PLACE;
+}
+
+void batch_cut(Batch *batch, size_t count)
+{
+        batch->input_count = count;
+        batch->answer_count = 0;
+        for (size_t i = 0; i < count; i++)
+                batch->answer_count += batch->inputs[i].kind == INPUT_ANSWER;
+}

@@ -102,6 +102,8 @@ void subject_done(Subject *s);
 /* answer.c */
 int work_answer(Work *w, Answer *answer) MUST_CHECK;
 int work_dead(Work *w, DeadLetterRow *row) MUST_CHECK;
+/* Their bytes fit into the budget again, as far as that is allowed. */
+int work_letters_trim(Work *w) MUST_CHECK;
 /* ladder_turn.c */
 int work_due(Work *w, int64_t case_number) MUST_CHECK;
 /* The clock's decision about an open case; `more` are steps that it owes besides those that wait. */

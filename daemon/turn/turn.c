@@ -261,17 +261,32 @@ static int work_place(Work *w, const PartitionMove *move)
                                                   .found_at = w->now });
 }
 
+static int work_replayable(Work *w, Answer *answer)
+{
+        int r = work_answer(w, answer);
+        return r < 0 || answer->dead_letter == 0
+                       ? r
+                       : store_dead_letter_save(w->store, answer->dead_letter, DEAD_LETTER_REPLAYED);
+}
+
+/* What is in its topic now makes room. */
+static int work_letter(Work *w, int64_t row, DeadLetterState state)
+{
+        int r = store_dead_letter_save(w->store, row, state);
+        return r < 0 ? r : work_letters_trim(w);
+}
+
 static int work_input(Work *w, Input *input)
 {
         switch (input->kind) {
         case INPUT_RESULT:
                 return work_result(w, &input->result);
         case INPUT_ANSWER:
-                return work_answer(w, &input->answer);
+                return work_replayable(w, &input->answer);
         case INPUT_DEAD:
                 return work_dead(w, &input->dead);
         case INPUT_LETTER:
-                return store_dead_letter_save(w->store, input->letter.row, input->letter.state);
+                return work_letter(w, input->letter.row, input->letter.state);
         case INPUT_PLACE:
                 return work_place(w, &input->place);
         case INPUT_NOTICE:

@@ -245,6 +245,21 @@
           "Another instance uses the same database, or somebody changed the offsets by hand. What was read is " \
           "dropped and read again from where the database stands.", \
           "Once, after a change by hand, nothing. If it comes again, two instances work on one store: stop one.") \
+        X(DEAD_LETTERS_DROPPED, WARNING, "9237a29fdad840a4b03467a45b3d6943", \
+          "records that could not be read were dropped from the store", \
+          "There are more of them than store.dead_letters has room for, and no dead-letter topic has taken the oldest. " \
+          "Their rows stay, with place and reason; Kafka has the records as long as its retention says.", \
+          "closedloopctl dead-letters shows why they cannot be read. Mend that, set kafka.dead_letters to a topic, or " \
+          "give store.dead_letters more room.") \
+        X(DEAD_LETTERS_FULL, ERR, "8eff21ef96af4e84a0ebdade5320bacd", \
+          "there is no room for records that cannot be read, reading pauses", \
+          "No dead-letter topic takes them, store.dead_letters is full, and store.dead_letters_full is \"pause\".", \
+          "Mend the dead-letter topic, or give store.dead_letters more room and reload. What could be read after all: " \
+          "closedloopctl replay.") \
+        X(DEAD_LETTERS_ROOM, NOTICE, "17223f72fe4645e4b9b26d187351800b", \
+          "there is room again for records that cannot be read", \
+          "The dead-letter topic has taken some, or store.dead_letters was given more room.", \
+          "Nothing. Reading goes on.") \
         X(RECORD_SET_ASIDE, WARNING, "7fd629972a6b4c3ba91ea28b74400dbd", \
           "a record could not be read and was set aside", \
           "It is no survey answer as its source describes them: not JSON, not UTF-8, too large, empty, or without " \

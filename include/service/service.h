@@ -1,7 +1,8 @@
 /* service.h - the loop: everything that waits, put together. Records come in, are judged and gathered; batches go to
  * the turn thread and come back; parcels go out; what became of them joins the next batch.
  * Owns:    the event loop, intake, notifier, outbox, turn thread, web and control sockets.
- * Errors:  service_run() gives the exit code (sysexits): 0 stopped as asked, 65 damaged store, 74 disk error, 70 own. */
+ * Errors:  service_run() gives the exit code (sysexits): 0 stopped as asked, 65 damaged store, 74 disk error, 70 own.
+ */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -42,7 +43,8 @@ void service_reload(Service *service, ReloadDone done, void *userdata);
 typedef void (*TestDone)(void *userdata, bool is_accepted, Text sent, Text answer);
 bool service_test(Service *service, Text channel, Text person, TestDone done, void *userdata, const char **ret_reason);
 
-/* Copies the store to a new file, checks the copy and only then gives it its name. Words: the file, or what went wrong. */
+/* Copies the store to a new file, checks the copy and only then gives it its name. Words: the file, or what went wrong.
+ */
 typedef void (*BackupDone)(void *userdata, int error, Text words);
 bool service_backup(Service *service, Text file, BackupDone done, void *userdata, const char **ret_reason);
 /* An operator puts a partition elsewhere; kept by the caller until done is called, on the loop. */
@@ -67,7 +69,21 @@ struct Placement {
         int64_t skipped;    /* recorded as a gap */
 };
 bool service_place(Service *service, Placement *placement); /* false: no source reads this topic */
-bool service_accept_cluster(Service *service);              /* false: it is the one that was read before */
+/* Dead letters are judged again; kept by the caller until done is called, on the loop, after all is committed. */
+typedef struct Replay Replay;
+struct Replay {
+        int64_t number; /* this one alone; 0: not by number */
+        Text reason;    /* those with this reason; absent: all but those that have killed the process */
+        void (*done)(Replay *replay);
+        void *userdata;
+
+        /* out */
+        int error; /* of the store: what was done until then is done */
+        size_t found, replayed, flagged, unreadable, homeless;
+};
+void service_replay(Service *service, Replay *replay);
+
+bool service_accept_cluster(Service *service); /* false: it is the one that was read before */
 
 /* What the log says of a state of Kafka; NOTICE_MAX: not worth a word. */
 NoticeId service_kafka_notice(KafkaHealth health);

@@ -313,6 +313,7 @@ typedef enum DeadLetterState {
         DEAD_LETTER_KEPT,    /* no topic is configured */
         DEAD_LETTER_PENDING, /* has to be written to the topic */
         DEAD_LETTER_PUBLISHED,
+        DEAD_LETTER_REPLAYED, /* could be read after all */
         DEAD_LETTER_STATE_MAX,
 } DeadLetterState;
 
@@ -330,14 +331,18 @@ typedef struct DeadLetterRow {
 
 /* *ret_is_new false: this record has been set aside already. */
 int store_dead_letter_add(Store *store, const DeadLetterRow *row, bool *ret_is_new) MUST_CHECK;
+/* Replayed is final; the others follow on pending. One that is not there, or not pending any more, is no error. */
 int store_dead_letter_save(Store *store, int64_t row, DeadLetterState state) MUST_CHECK;
 typedef int (*DeadLetterVisit)(void *userdata, const DeadLetterRow *row);
 /* state DEAD_LETTER_STATE_MAX: any; newest first then, oldest first for one state. */
 int store_dead_letters(Store *store, DeadLetterState state, size_t limit, Arena *arena, DeadLetterVisit visit,
                        void *userdata) MUST_CHECK;
-/* Takes the bytes (not the row) of the oldest published ones until what is kept fits, at most 1,000 a call. Those that
- * are nowhere else stay. */
-int store_dead_letters_trim(Store *store, int64_t bytes_max) MUST_CHECK;
+/* Those with a larger number that still have their bytes and were not replayed, in order. */
+int store_dead_letters_after(Store *store, int64_t row, size_t limit, Arena *arena, DeadLetterVisit visit,
+                             void *userdata) MUST_CHECK;
+/* Takes the bytes (not the row) of the oldest until what is kept fits, at most 1,000 a call: of those that are in their
+ * topic or were replayed, and then, if takes_all, of those that are nowhere else; *ret_lost is how many of these. */
+int store_dead_letters_trim(Store *store, int64_t bytes_max, bool takes_all, int64_t *ret_lost) MUST_CHECK;
 
 int store_meta_get(Store *store, const char *key, Arena *arena, Text *ret) MUST_CHECK; /* absent: TEXT_NONE */
 int store_meta_set(Store *store, const char *key, Text value) MUST_CHECK;
@@ -349,7 +354,7 @@ typedef struct StoreCounts {
         int64_t overdue; /* open, live, the window ended */
         int64_t deliveries_pending, deliveries_failed;
         WallTime oldest_pending; /* next in line since; WALL_NEVER */
-        int64_t dead_letters;
+        int64_t dead_letters, dead_letter_bytes;
 } StoreCounts;
 /* Also outside a transaction; reads indexes only where it can. */
 int store_counts(Store *store, WallTime now, StoreCounts *ret) MUST_CHECK;

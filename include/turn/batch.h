@@ -16,6 +16,8 @@ typedef struct Answer {
         Text rules_trail; /* JSON array */
         bool is_too_old;
 
+        int64_t dead_letter; /* judged again from there; 0: not */
+
         bool opened;      /* out: a new case */
         bool is_repeated; /* out: known already, nothing was done */
 } Answer;
@@ -37,7 +39,7 @@ struct Act {
 
         /* out: in the batch's arena */
         bool is_done;
-        bool is_put_off; /* not done, because nothing can be stored now: nothing has changed */
+        bool is_put_off;    /* not done, because nothing can be stored now: nothing has changed */
         bool is_repeated;   /* the same key again */
         const char *reason; /* not done: why */
         Case after;         /* the case as it stands; number 0: there is none */
@@ -50,7 +52,7 @@ typedef enum Fate {
         FATE_TEMPORARY,
         FATE_PERMANENT,
         FATE_GONE,
-        FATE_UNTRIED, /* given back: there was no place for it in time, or its channel is broken */
+        FATE_UNTRIED,   /* given back: there was no place for it in time, or its channel is broken */
         FATE_WITHDRAWN, /* it waited for its channel and was not sent: see Withdrawal */
 } Fate;
 
@@ -127,6 +129,7 @@ typedef struct TurnFigures {
         int64_t rungs[MESSAGE_MAX];
         int64_t rung_late_us; /* the latest of them */
         int64_t dead;
+        int64_t dead_dropped; /* dead letters that were nowhere else and have lost their bytes */
 } TurnFigures;
 
 enum {
@@ -137,9 +140,9 @@ typedef struct Batch Batch;
 struct Batch {
         Arena *arena;
         Config *config;
-        WallTime now;           /* sampled once, when the turn starts */
-        MonoTime boot;          /* with it; 0: nobody asks whether it may be believed */
-        bool is_synchronised;   /* likewise */
+        WallTime now;         /* sampled once, when the turn starts */
+        MonoTime boot;        /* with it; 0: nobody asks whether it may be believed */
+        bool is_synchronised; /* likewise */
         OffsetMove *moves;
         size_t move_count, move_capacity;
         Input *inputs;
@@ -147,15 +150,17 @@ struct Batch {
         size_t answer_count;
         size_t parcels_wanted; /* how many the outbox has room for */
         bool wants_probe;
-        bool is_urgent; /* what people do and ask, while the rest waits for the store: nothing that is due is looked for */
+        bool is_urgent; /* what people do and ask, while the rest waits for the store: nothing that is due is looked for
+                         */
 
         /* out */
         int error; /* 0, or what the store said: nothing of it has happened */
         Text error_text;
-        bool calls_ran;    /* also when the rest could not be stored: they read, or say themselves what they could not do */
+        bool calls_ran; /* also when the rest could not be stored: they read, or say themselves what they could not do
+                         */
         int store_failure; /* of store_failure(): the process has to leave, even if this batch is good */
         bool is_low;       /* the disk is so full that no further answer should come */
-        Parcel *parcels; /* to be sent now, in order */
+        Parcel *parcels;   /* to be sent now, in order */
         size_t parcel_count;
         Withdrawal *withdrawals; /* before anything else is sent */
         size_t withdrawal_count, withdrawal_capacity;
@@ -164,10 +169,10 @@ struct Batch {
         Text *broken; /* channels that are tried by one send at a time: what waits for them goes back */
         size_t broken_count;
         DoubtNews clock_news;
-        Doubt clock;         /* as it is now */
+        Doubt clock;        /* as it is now */
         int64_t cases_held; /* whose ladder waits for the end of the doubt; -1: not counted this time */
-        WallTime wake_at; /* when something is due next */
-        bool has_more;    /* more was due than one turn takes: come again at once */
+        WallTime wake_at;   /* when something is due next */
+        bool has_more;      /* more was due than one turn takes: come again at once */
         TurnFigures figures;
         Span commit_took;
         MonoTime submitted_at;
@@ -178,5 +183,9 @@ Batch *batch_free(Batch *batch);
 DEFINE_CLEANUP(Batch, batch_free)
 
 Input *batch_add(Batch *batch, InputKind kind);
+/* Does it stand and fall with the offsets? What is judged again from a dead letter does not. */
+bool input_is_of_log(const Input *input);
+/* The first count inputs stay. */
+void batch_cut(Batch *batch, size_t count);
 bool batch_is_empty(const Batch *batch);
 bool batch_withdraws(const Batch *batch, const Parcel *p);

@@ -15,6 +15,11 @@ def told(receivers: Any) -> str:
     return "\n".join(r["body"] for r in receivers.records() if r["kind"] == "http" and '"operator"' in (r["body"] or ""))
 
 
+def about_cases(receivers: Any) -> list[dict]:
+    """What was received, without the messages to operators."""
+    return [r for r in receivers.records() if '"operator"' not in (r.get("body") or "")]
+
+
 def kafka_of(daemon: Daemon) -> dict:
     """What status says of Kafka; as of a daemon that has just been started."""
     try:
@@ -228,7 +233,7 @@ def test_aborted_records_are_never_read_and_control_records_are_no_lag(env: Env)
                "behind the last marker nothing is left")
     assert daemon.stop() == 0
     store = daemon.store_copy(env.folder / "copy.db")
-    Books(good).add_received(receivers.records(), env.secret()).add_store(store).check()
+    Books(good).add_received(about_cases(receivers), env.secret()).add_store(store).check()
     store.close()
     more = kafka.produce(topic, answers(70)[60:], "--transaction", "commit")
     daemon.start()
@@ -282,3 +287,97 @@ def test_records_of_many_megabytes_are_set_aside_or_read_as_the_limit_says(env: 
     env.fault("Kafka: a record of 9 MB", within=60, over="a larger source.limits.bytes, then closedloopctl replay",
               noticed="dead-letters lists it as too long, with all its bytes; what is behind it is read",
               logged="a record could not be read and was set aside")
+
+
+def letters(daemon: Daemon) -> list[dict]:
+    return daemon.ctl("dead-letters", "--limit", 10000)
+
+
+def test_dead_letters_are_replayed_once_after_the_configuration_was_mended(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    made = answers(30)
+    records = kafka.produce(topic, made)
+    dead = kafka.produce_raw(topic, [raw_line(b"not JSON")])[0]
+    wrong = {"sources.d/survey.conf": {"source": {"fields": {"id": "no.such.place"}}}}
+    daemon = env.daemon(env.config(kafka, topic, receivers, wrong)).start()
+    eventually(lambda: read_to(daemon, topic, 31) and daemon.ctl("status")["dead_letters"] == 31, "none can be read")
+    assert daemon.ctl("replay", "--all")["unreadable"] == 31 and not alerted(receivers), "still not"
+    mended = daemon.config.parent / "sources.d" / "survey.conf"
+    mended.write_text(mended.read_text(encoding="utf-8").replace("no.such.place", "response_id"), encoding="utf-8")
+    daemon.ctl("reload")
+    first = letters(daemon)[-1]["dead_letter"]
+    assert daemon.ctl("replay", first) == {"found": 1, "replayed": 1, "flagged": int(unhappy(made[0])), "unreadable": 0,
+                                           "without_source": 0}
+    answer = daemon.ctl("replay", "--reason", "no id")
+    assert (answer["found"], answer["replayed"]) == (29, 29), answer
+    assert answer["flagged"] == sum(unhappy(a) for a in made[1:])
+    assert {(d["offset"], d["state"]) for d in letters(daemon)} == {(r.offset, "replayed") for r in records} | {
+        (dead.offset, "kept")}
+    assert daemon.ctl("replay", "--all") == {"found": 1, "replayed": 0, "flagged": 0, "unreadable": 1,
+                                             "without_source": 0}, "each once"
+    for wrong_use, code in ((["4711"], 66), ([first], 66), ([], 64), (["1", "--all"], 64)):
+        try:
+            daemon.ctl("replay", *wrong_use)
+            raise AssertionError(f"replay {wrong_use} was accepted")
+        except CtlError as error:
+            assert error.code == code, error
+    daemon.ctl("partition", topic, 0, "--from", "beginning")
+    eventually(lambda: read_to(daemon, topic, 31) and daemon.is_settled(), "all is read again from Kafka as well")
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(records).add_received(about_cases(receivers), env.secret()).add_store(store).check()
+    store.close()
+    env.fault("Kafka: no record can be read because the mapping is wrong", within=60,
+              over="mend sources.d, closedloopctl reload, closedloopctl replay --all",
+              noticed="dead-letters lists every record with its reason; replayed ones are marked and alert as usual",
+              logged="a record could not be read and was set aside")
+
+
+def junk(count: int, size: int) -> list[str]:
+    return [raw_line(b"%d " % i + b"x" * size) for i in range(count)]
+
+
+def test_dead_letters_in_no_topic_keep_to_their_budget_and_the_oldest_lose_their_bytes(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    kafka.produce_raw(topic, junk(60, 50000))
+    good = kafka.produce(topic, answers(20))
+    changes = with_operator({"store.dead_letters": "1 MiB"})
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
+    eventually(lambda: read_to(daemon, topic, 80) and daemon.is_settled(), "what is behind them is read")
+    eventually(lambda: "dropped from the store" in told(receivers), "operators are told")
+    eventually(lambda: daemon.ctl("status")["dead_letters"] == 60, "all are set aside")
+    assert 900000 < daemon.ctl("status")["dead_letter_bytes"] <= 1 << 20
+    sizes = [d["bytes"] for d in reversed(letters(daemon))]
+    assert sizes[:39] == [0] * 39 and all(sizes[41:]), sizes
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(good).add_received(about_cases(receivers), env.secret()).add_store(store).check()
+    assert told(receivers).count("dropped from the store") == 1
+    env.fault("Kafka: more unreadable records than the store has room for", within=60,
+              over="mend the source, or give store.dead_letters more room",
+              noticed="operators get a message; the oldest lose their bytes, their rows say where they are in Kafka",
+              logged="records that could not be read were dropped from the store")
+
+
+def test_dead_letters_that_must_not_be_dropped_pause_reading_until_there_is_room(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    produced = kafka.produce_raw(topic, junk(60, 50000))
+    changes = with_operator({"store.dead_letters": "1 MiB", "store.dead_letters_full": "pause"})
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
+    eventually(lambda: daemon.ctl("status")["paused_by_dead_letters"], "reading has paused")
+    eventually(lambda: "reading has paused" in told(receivers), "operators are told")
+    good = kafka.produce(topic, answers(20))
+    assert all(d["bytes"] for d in letters(daemon)), "nothing was dropped"
+    daemon.config.write_text(daemon.config.read_text(encoding="utf-8").replace("1 MiB", "16 MiB"), encoding="utf-8")
+    daemon.ctl("reload")
+    eventually(lambda: read_to(daemon, topic, 80) and daemon.is_settled(), "with more room it goes on")
+    assert len([d for d in letters(daemon) if d["bytes"]]) == len(produced)
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(good).add_received(about_cases(receivers), env.secret()).add_store(store).check()
+    env.fault("Kafka: no room for unreadable records, and store.dead_letters_full is pause", within=60, over=60,
+              noticed="reading pauses, status says so, operators get a message",
+              logged="there is no room for records that cannot be read, reading pauses")

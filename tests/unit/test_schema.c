@@ -392,7 +392,9 @@ static void stored_numbers_keep_their_meaning(void **state UNUSED)
         WORDS_ARE(event_kind_text, EventKind, EVENT_KIND_MAX, "flagged", "due", "attempt", "contact", "claim", "assign",
                   "close");
         WORDS_ARE(delivery_state_text, DeliveryState, DELIVERY_STATE_MAX, "pending", "accepted", "failed", "dropped");
-        WORDS_ARE(dead_letter_state_text, DeadLetterState, DEAD_LETTER_STATE_MAX, "kept", "pending", "published");
+        WORDS_ARE(dead_letter_state_text, DeadLetterState, DEAD_LETTER_STATE_MAX, "kept", "pending", "published",
+                  "replayed");
+        WORDS_ARE(gap_why_text, GapWhy, GAP_WHY_MAX, "expired", "skipped");
         WORDS_ARE(recipient_kind_text, RecipientKind, RECIPIENT_KIND_MAX, "owner", "manager", "director", "delegate",
                   "inform", "group", "person", "field", "channel", "catch-all");
         WORDS_ARE(message_text, Message, MESSAGE_MAX, "alert", "reminder", "help-needed", "help-told", "window-missed",

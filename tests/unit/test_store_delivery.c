@@ -448,7 +448,7 @@ static void dead_letters_are_listed_by_state(void **state UNUSED)
                 assert_true(letter_is_new(&row));
         }
         assert_int_equal(store_dead_letter_save(store, 2, DEAD_LETTER_PUBLISHED), 0);
-        assert_int_equal(store_dead_letter_save(store, 9, DEAD_LETTER_PUBLISHED), -ENOENT);
+        assert_int_equal(store_dead_letter_save(store, 9, DEAD_LETTER_PUBLISHED), 0); /* there is none: no error */
         commit();
         assert_int_equal(letters(DEAD_LETTER_STATE_MAX, 0).rows[0].row, 3);
         assert_int_equal(letters(DEAD_LETTER_STATE_MAX, 2).count, 2);
@@ -457,22 +457,27 @@ static void dead_letters_are_listed_by_state(void **state UNUSED)
         assert_int_equal(letters(DEAD_LETTER_PUBLISHED, 0).rows[0].row, 2);
 }
 
-static void trimming_takes_the_bytes_of_the_oldest_published_letters_only(void **state UNUSED)
+static void trimming_takes_the_bytes_of_published_letters_first_and_of_others_only_if_it_may(void **state UNUSED)
 {
+        int64_t lost = -1;
         begin();
         for (int64_t i = 1; i <= 4; i++) {
                 DeadLetterRow row = sample_letter(i); /* 7 bytes each */
                 row.state = i == 1 ? DEAD_LETTER_KEPT : DEAD_LETTER_PUBLISHED;
                 assert_true(letter_is_new(&row));
         }
-        assert_int_equal(store_dead_letters_trim(store, 28), 0);
+        assert_int_equal(store_dead_letters_trim(store, 28, false, &lost), 0);
         assert_int_equal(query("SELECT count(*) FROM dead_letter WHERE bytes = 7"), 4);
-        assert_int_equal(store_dead_letters_trim(store, 21), 0);
+        assert_int_equal(store_dead_letters_trim(store, 21, false, &lost), 0);
         assert_int_equal(query("SELECT bytes FROM dead_letter WHERE number = 2"), 0);
         assert_int_equal(query("SELECT value IS NULL FROM dead_letter WHERE number = 2"), 1);
         assert_int_equal(query("SELECT sum(bytes) FROM dead_letter"), 21);
-        assert_int_equal(store_dead_letters_trim(store, 0), 0);
+        assert_int_equal(store_dead_letters_trim(store, 0, false, &lost), 0);
         assert_int_equal(query("SELECT sum(bytes) FROM dead_letter"), 7); /* the one that is nowhere else */
+        assert_int_equal(lost, 0);
+        assert_int_equal(store_dead_letters_trim(store, 0, true, &lost), 0);
+        assert_int_equal(query("SELECT sum(bytes) FROM dead_letter"), 0);
+        assert_int_equal(lost, 1);
         assert_int_equal(query("SELECT count(*) FROM dead_letter"), 4);
         commit();
 }
@@ -512,7 +517,7 @@ int main(void)
                 IN_MEMORY(a_policy_version_never_changes_its_text),
                 IN_MEMORY(a_dead_letter_keeps_its_bytes_and_is_set_aside_once),
                 IN_MEMORY(dead_letters_are_listed_by_state),
-                IN_MEMORY(trimming_takes_the_bytes_of_the_oldest_published_letters_only),
+                IN_MEMORY(trimming_takes_the_bytes_of_published_letters_first_and_of_others_only_if_it_may),
                 IN_MEMORY(meta_is_set_replaced_and_taken),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

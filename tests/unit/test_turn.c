@@ -129,7 +129,7 @@ static void a_turn_that_fails_for_days_takes_no_more_memory(void **state)
         Act act = { .kind = EVENT_ATTEMPT, .case_number = 1, .by = TEXT("ana"), .result = TEXT("voicemail") };
         batch_answer(s, batch, TUESDAY);
         batch_add(batch, INPUT_ACT)->act = &act;
-        batch_add(batch, INPUT_LETTER)->letter.row = 4711; /* is not there */
+        batch_add(batch, INPUT_PLACE)->place.from.topic = TEXT("nowhere");
         size_t of_answer = 0, of_batch = 0;
         for (int i = 0; i < 1000; i++) {
                 turn_run(s->turn, batch);
@@ -148,13 +148,13 @@ static void a_turn_that_fails_for_days_takes_no_more_memory(void **state)
         assert_true(act.is_done && act.after.attempts == 1);
 }
 
-/* The letter that it marks as published is not there: an error after everything else was decided. */
+/* The partition that it puts elsewhere is not there: an error after everything else was decided. */
 static void what_was_said_in_a_turn_that_failed_is_said_again(void **state)
 {
         Scene *s = *state;
         CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
         batch_answer(s, batch, wall_sub(TUESDAY, span_times(SPAN_DAY, 5)));
-        batch_add(batch, INPUT_LETTER)->letter.row = 4711;
+        batch_add(batch, INPUT_PLACE)->place.from.topic = TEXT("nowhere");
         turn_run(s->turn, batch);
         assert_true(batch->error < 0);
         assert_null(batch->parcels);
