@@ -14,6 +14,7 @@ enum {
         TICK_ACCURACY_US = 1000,     /* the loop's own would be a quarter of a second */
         CROWD_RECORDS = 100,         /* fewer in the queue are no backlog */
         WAKE_US = 5000,              /* at most so often */
+        LEADERS_MAX = 32,            /* brokers beyond these are woken more often than need be */
         RENEWAL_PAUSE_US = 10000000, /* between two clients */
 };
 
@@ -141,12 +142,41 @@ static void records_end(Intake *intake)
         intake->ops->drained(intake->userdata);
 }
 
-/* When its queue is full, the client's fetcher looks for room once a second only, unless something else wakes it: a
- * request to the broker does. Hence one whose answer nobody waits for, each time half of what waited is gone. So the
- * queue may be short, and its records are still in the processor's cache when they are judged. */
-static void fetcher_wake(Intake *intake)
+typedef struct Leaders {
+        int64_t known[LEADERS_MAX];
+        size_t count;
+} Leaders;
+
+static bool leader_is_new(Leaders *leaders, int64_t leader)
 {
-        const struct rd_kafka_metadata *ignored;
+        for (size_t i = 0; i < leaders->count; i++)
+                if (leaders->known[i] == leader)
+                        return false;
+        if (leader >= 0 && leaders->count < LEADERS_MAX)
+                leaders->known[leaders->count++] = leader;
+        return true;
+}
+
+/* One partition of each broker that leads any; all of them, as long as it is not known who does. */
+static rd_kafka_topic_partition_list_t *partition_of_each_leader(const Intake *intake)
+{
+        Leaders leaders = { .count = 0 };
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(LEADERS_MAX);
+        for (const Topic *topic = intake->topics; topic; topic = topic->next)
+                for (size_t i = 0; i < topic->count; i++)
+                        if (topic->partitions[i].state == PARTITION_READING &&
+                            leader_is_new(&leaders, topic->partitions[i].leader))
+                                rd_kafka_topic_partition_list_add(list, topic->name.data, (int32_t)i)->offset =
+                                        RD_KAFKA_OFFSET_END;
+        return list;
+}
+
+/* When its queue is full, the client's fetchers, one for each broker, look for room once a second only, unless
+ * something else wakes them: a request to their broker does. Hence one to each whose answer nobody waits for, each time
+ * half of what waited is gone. So the queue may be short, and its records are still in the processor's cache when they
+ * are judged. */
+static void fetchers_wake(Intake *intake)
+{
         size_t waiting = rd_kafka_queue_length(intake->records);
         MonoTime now = intake_now(intake);
         if (waiting > intake->queue_peak)
@@ -156,14 +186,16 @@ static void fetcher_wake(Intake *intake)
                 return;
         intake->queue_peak = waiting;
         intake->woken_at = now;
-        if (rd_kafka_metadata(intake->consumer, 0, intake->topics->native, &ignored, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
-                rd_kafka_metadata_destroy(ignored);
+        rd_kafka_topic_partition_list_t *list = partition_of_each_leader(intake);
+        if (list->cnt > 0)
+                (void)rd_kafka_offsets_for_times(intake->consumer, list, 0);
+        rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void records_drain(Intake *intake)
 {
         if (intake->topics)
-                fetcher_wake(intake);
+                fetchers_wake(intake);
         for (int i = 0; i < RECORDS_PER_TURN; i++) {
                 intake->is_blocked = !intake->ops->has_room(intake->userdata);
                 if (intake->is_blocked)

@@ -27,7 +27,7 @@ static const Setting consumer_defaults[] = {
         { "socket.keepalive.enable", "true" },
         { "topic.metadata.refresh.interval.ms", "20000" }, /* how soon an added partition is noticed */
         { "statistics.interval.ms", "5000" },
-        { "queued.min.messages", "20000" }, /* see fetcher_wake() */
+        { "queued.min.messages", "20000" }, /* see fetchers_wake() */
         { "queued.max.messages.kbytes", "65536" },
         { "fetch.wait.max.ms", "100" }, /* other requests to the same broker wait behind a fetch */
         { "reconnect.backoff.max.ms", "2000" },
