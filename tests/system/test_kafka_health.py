@@ -291,3 +291,61 @@ def test_kafka_leaders_that_move_and_brokers_that_go_lose_nothing(env: Env):
     check_books(env, daemon, produced, receivers)
     env.fault("Kafka: leaders move, brokers go", within=60, over=60, logged="nothing",
               noticed="nothing; answers go on after a moment")
+
+
+def cpu_seconds(daemon):
+    fields = Path(f"/proc/{daemon.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def lives_for(daemon, seconds):
+    until = daemon.ctl("status")["uptime_seconds"] + seconds
+    eventually(lambda: daemon.ctl("status")["uptime_seconds"] >= until, "time goes by")
+
+
+def test_kafka_hundred_partitions_and_a_consumer_idle_for_three_poll_intervals(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka, partitions=100)
+    produced = kafka.produce(topic, answers(400))
+    changes = {"closedloopd.conf": {"kafka.properties": ["session.timeout.ms=6000", "max.poll.interval.ms=6000"]}}
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes))
+    began = time.monotonic()
+    daemon.start()
+    eventually(lambda: daemon.ctl("status")["answers_read"] == 400, "all partitions are read")
+    assert time.monotonic() - began < 20, "the starts of all partitions are found at once"
+    settled(daemon, produced)
+    used = cpu_seconds(daemon)
+    lives_for(daemon, 19)
+    assert cpu_seconds(daemon) - used < 19 * 0.1, "statistics of 100 partitions cost little"
+    assert health(daemon) == "ok" and not lines(daemon, "warning"), daemon.log_tail()
+    produced += kafka.produce(topic, later(answers(100), "later"))
+    settled(daemon, produced)
+    check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: nothing comes for three poll intervals, in 100 partitions", within=20, over=60, logged="nothing",
+              noticed="nothing; the next answer is read at once")
+
+
+def test_kafka_broker_that_is_away_for_long_is_logged_once_and_loses_nothing(env: Env):
+    kafka, receivers = env.kafka(True), env.receivers()
+    topic = env.topic(kafka, partitions=2)
+    produced = kafka.produce(topic, answers(60))
+    # An hour of tries in a moment: they come every 20 ms and not every 2 s.
+    fast = ["reconnect.backoff.ms=20", "reconnect.backoff.max.ms=20"]
+    changes = {"closedloopd.conf": {"kafka.properties": fast, "kafka.unready_after": "3 seconds"}}
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
+    settled(daemon, produced)
+    kafka.stop()
+    eventually(lambda: health(daemon) == "unreachable", "the status says why")
+    assert daemon.get("/readyz")[0] == 200, "not at once: a leader that moves is no reason"
+    assert_told(daemon, "unreachable", "Kafka cannot be reached")
+    lives_for(daemon, 20)
+    log = len(daemon.log.read_text(encoding="utf-8").splitlines())
+    assert len(lines(daemon, "Kafka")) <= 3 and log < 20, daemon.log_tail()
+    kafka.start()
+    produced += kafka.produce(topic, later(answers(60), "later"))
+    settled(daemon, produced)
+    eventually(lambda: daemon.get("/readyz")[0] == 200, "ready again")
+    assert len(lines(daemon, "Kafka is well: after")) == 1
+    check_books(env, daemon, produced, receivers)
+    env.fault("Kafka: the broker is away for long", within=ERROR_SECONDS_MAX, over=60, logged="Kafka cannot be reached",
+              noticed="closedloopctl status says unreachable; /readyz answers 503 after kafka.unready_after")
