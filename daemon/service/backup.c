@@ -22,7 +22,8 @@ struct Backup {
         Arena *arena;
         const char *file;
         StoreCopy *copy;
-        int percent, error;
+        int percent, percent_found; /* the latter is the turn thread's until the call is done */
+        int error;
         Text words; /* what went wrong */
         int64_t bytes;
         WallTime ended_at;
@@ -188,7 +189,7 @@ static void step_run(void *userdata, Turn *turn, WallTime now UNUSED)
         Store *store = turn_store(turn);
         int r = b->copy ? 0 : store_copy_begin(store, b->file, &b->copy);
         if (r >= 0)
-                r = store_copy_step(b->copy, &b->percent);
+                r = store_copy_step(b->copy, &b->percent_found);
         if (r >= 0)
                 return;
         backup_fail(b, r, text_from(store_error(store)));
@@ -198,6 +199,7 @@ static void step_run(void *userdata, Turn *turn, WallTime now UNUSED)
 static void step_done(void *userdata)
 {
         Backup *b = userdata;
+        b->percent = b->percent_found;
         if (b->error == 0 && b->service->is_stopping)
                 backup_fail(b, -EAGAIN, TEXT("the service is stopping"));
         if (b->error == 0 && b->percent < 100) {
