@@ -65,7 +65,7 @@ static void channel_look(const ChannelHealth *h, Troubles *troubles)
                       h->failing_since };
         if (h->class == SEND_GONE) {
                 t.notice = NOTICE_CHANNEL_GONE;
-                t.fault = "the receiver: it was taken away";
+                t.fault = "the receiver, or an address";
         } else if (h->class == SEND_PERMANENT) {
                 t.notice = NOTICE_DELIVERY_REFUSED;
                 t.fault = "the channel, or an address";

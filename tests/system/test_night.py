@@ -437,7 +437,7 @@ def test_status_names_a_receiver_that_fails_for_a_while_for_good_or_is_gone(env:
     for status, what, fault, advice in (
             (503, "a message could not be delivered", "the receiver, or the network", "If it goes on"),
             (400, "a message was refused for good", "the channel, or an address", "The line says"),
-            (410, "a receiver is gone", "the receiver: it was taken away", "Make a new webhook")):
+            (410, "a receiver is gone", "the receiver, or an address", "Make a new webhook")):
         receivers.http("/hook/ana", {"status": status})
         kafka.produce(topic, [answer | {"response_id": f"s{status}"} for answer in unhappy(1)])
         text = unwell(daemon, what, fault, advice)

@@ -1,10 +1,13 @@
 /* The table of messages, and how often one is said. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/notice.h"
 #include "base/notice_limit.h"
