@@ -250,6 +250,9 @@ URL_SECRET, SMTP_PASSWORD, KAFKA_PASSWORD = "T0SECRETURLMARK", "smtp-pass-MARK-7
 MARKERS = ("Xylomarker7", "Quirinus", "Zebramark", "7700 900123", "zebra.mark", URL_SECRET, SMTP_PASSWORD, KAFKA_PASSWORD)
 
 
+CHATS = ("teams", "mattermost", "google-chat", "discord")
+
+
 class Notified:
     """Takes what sd_notify() says."""
 
@@ -273,10 +276,11 @@ def marked_config(env: Env, kafka, topic: str, receivers, kafka_changes: dict) -
     for name, secret in (("url", receivers.url(f"/services/{URL_SECRET}")), ("smtp", SMTP_PASSWORD), ("kafka", KAFKA_PASSWORD)):
         (env.folder / f"{name}.secret").write_text(secret + "\n")
         (env.folder / f"{name}.secret").chmod(0o600)
-    people = [person("ana", "Ana Lima", manager="joe", director="ines", channels="chat mail hook-ben"), *PEOPLE[1:]]
+    chats = {"chat": "slack"} | {f"chat-{kind}": kind for kind in CHATS}
+    people = [person("ana", "Ana Lima", manager="joe", director="ines", channels=" ".join([*chats, "mail", "hook-ben"])), *PEOPLE[1:]]
     people[0]["email"] = MAIL
-    channels = ({"name": "chat", "type": "slack", "url": {"file": str(env.folder / "url.secret")}, "private_network": True,
-                 "plain_http": True},
+    channels = (*({"name": name, "type": kind, "url": {"file": str(env.folder / "url.secret")}, "private_network": True,
+                   "plain_http": True} for name, kind in chats.items()),
                 {"name": "mail", "type": "email", "smtp": f"smtp://127.0.0.1:{receivers.ports['smtp']}",
                  "from": "loop@example.com", "user": "loop", "tls": "none",
                  "password": {"file": str(env.folder / "smtp.secret")}})
@@ -328,6 +332,7 @@ def test_nothing_of_a_customer_and_no_secret_is_in_log_metrics_status_or_process
     said = said_by(daemon, notified)
     assert daemon.stop() == 0
     said["log"] = env.logs()
+    assert all(f"over channel \"chat-{kind}\"" in said["log"] for kind in CHATS), said["log"]
     assert "over channel \"chat\"" in said["log"] and "over channel \"mail\"" in said["log"], said["log"]
     assert "STATUS=" in said["notified"] and "mail" in said["status json"] and "closedloop" in said["metrics"]
     assert not leaks(said), [line for line in "\n".join(said.values()).splitlines() if any(m in line for m in MARKERS)][:9]
