@@ -53,6 +53,16 @@ struct ChannelHealth {
         char detail[SEND_DETAIL_BYTES];
 };
 
+/* What is being judged, in memory that outlives the process. */
+typedef struct JudgingMark JudgingMark;
+
+/* A record that is set aside unparsed. */
+typedef struct Poison {
+        char topic[256];
+        int32_t partition;
+        int64_t offset;
+} Poison;
+
 typedef struct OutcomeCounts { /* of one source since the last scrape: the hot path counts in an array */
         int64_t judged[JUDGED_MAX];
 } OutcomeCounts;
@@ -105,6 +115,11 @@ struct Service {
         char *cluster;         /* whose offsets these are; NULL: not known yet */
         char *other_cluster;   /* the one that was met instead */
         int64_t gaps, gap_records;
+        JudgingMark *mark;
+        char *mark_path;          /* NULL: the mark is in no file */
+        const char *marked_topic; /* that stands in the mark; a partition's */
+        Poison *poison;
+        size_t poison_count;
         StartLookup *lookups;  /* under way */
         WallTime now;          /* sampled once for each run of records */
 
@@ -166,6 +181,12 @@ void service_on_health(void *userdata, KafkaHealth health, Text words);
 bool service_kafka_is_ready(const Service *s);
 Partition *service_partition_find(Service *s, Text topic, int32_t number);
 void service_partition_start(Service *s, Partition *p);
+/* poison.c */
+int service_poison_load(Service *s, Store *store) MUST_CHECK; /* after the partitions */
+bool service_is_poison(const Service *s, const Place *place);
+void service_mark(Service *s, const char *topic, int32_t partition, int64_t offset);
+void service_unmark(Service *s);
+void service_mark_close(Service *s);
 /* places.c */
 int service_places_load(Service *s, Store *store) MUST_CHECK;
 bool service_on_cluster(void *userdata, Text id);

@@ -76,6 +76,7 @@ static void partitions_free(Service *s)
         for (size_t i = 0; i < s->partition_count; i++)
                 free(s->partitions[i].topic);
         s->partition_count = s->partition_last = 0;
+        s->marked_topic = NULL;
 }
 
 void service_moves_add(Service *s, Batch *batch)
@@ -341,6 +342,18 @@ static void record_judge(Service *s, const Record *record)
         }
 }
 
+/* What the process has died of twice is not even looked at. */
+static void record_take(Service *s, const Partition *p, const Record *record)
+{
+        if (s->poison_count > 0 && service_is_poison(s, &record->place)) {
+                dead_add(s, record, POISON_REASON);
+                return;
+        }
+        service_mark(s, p->topic, p->partition, record->place.offset);
+        record_judge(s, record);
+        service_unmark(s);
+}
+
 static void on_record(void *userdata, const Record *record)
 {
         Service *s = userdata;
@@ -350,11 +363,11 @@ static void on_record(void *userdata, const Record *record)
         if (!wall_is_set(s->now))
                 s->now = clock_wall();
         if (p->log == 0) {
-                record_judge(s, record);
+                record_take(s, p, record);
         } else {
                 Record placed = *record;
                 placed.place.log = p->log;
-                record_judge(s, &placed);
+                record_take(s, p, &placed);
         }
         s->figures_answers++;
         p->next_offset = record->place.offset + 1;

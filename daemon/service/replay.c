@@ -42,7 +42,11 @@ static void letter_judge(Service *s, Replay *replay, const Source *source, const
         const char *reason;
         Place place = row->place;
         place.topic = source->topic;
+        const Partition *p = service_partition_find(s, place.topic, place.partition);
+        if (p)
+                service_mark(s, p->topic, place.partition, place.offset);
         Judged judged = judge_record(s->judge, s->config, source, &place, row->value, clock_wall(), &answer, &reason);
+        service_unmark(s);
         if (judged == JUDGED_DEAD) {
                 replay->unreadable++;
                 return;

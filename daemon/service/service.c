@@ -367,6 +367,8 @@ int service_new(const char *config_path, const Config *config, Turn *turn, Arena
         if (r >= 0)
                 r = service_places_load(s, turn_store(turn));
         if (r >= 0)
+                r = service_poison_load(s, turn_store(turn));
+        if (r >= 0)
                 r = thread_add(s, turn);
         if (r >= 0)
                 r = edges_add(s, arena, reterr_message);
@@ -433,6 +435,7 @@ Service *service_free(Service *s)
         s->event = sd_event_unref(s->event);
         s->judge = judge_free(s->judge);
         s->metrics = metrics_free(s->metrics);
+        service_mark_close(s);
         partitions_done(s);
         (void)config_unref(s->config);
         (void)config_unref(s->started_with);

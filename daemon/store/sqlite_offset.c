@@ -151,3 +151,32 @@ int store_gaps_count(Store *store, int64_t *ret_gaps, int64_t *ret_records)
         statement_end(&b);
         return 0;
 }
+
+/* ---- attempts --------------------------------------------------------------------------------------------------- */
+
+int store_attempt_add(Store *store, Text topic, int32_t partition, int64_t offset)
+{
+        Binding b = statement_begin(store, STATEMENT_ATTEMPT_ADD);
+        bind_text(&b, topic);
+        bind_integer(&b, partition);
+        bind_integer(&b, offset);
+        return statement_run(store, &b, NULL);
+}
+
+int store_attempts(Store *store, AttemptVisit visit, void *userdata)
+{
+        CLEANUP(arena_freep) Arena *arena = arena_new(1024);
+        Binding b = statement_begin(store, STATEMENT_ATTEMPTS);
+        int r;
+        while ((r = statement_step(store, &b)) > 0) {
+                Row row = row_of(&b, arena);
+                Text topic = row_text(&row);
+                int32_t partition = row_int32(&row);
+                int64_t offset = row_integer(&row), deaths = row_integer(&row);
+                r = visit(userdata, topic, partition, offset, deaths);
+                if (r != 0)
+                        break;
+        }
+        statement_end(&b);
+        return MIN_OF(r, 0);
+}

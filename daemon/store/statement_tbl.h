@@ -55,9 +55,6 @@
           "INSERT INTO kafka_attempt (topic, partition, record_offset, deaths) VALUES (?, ?, ?, 1) "                \
           "ON CONFLICT DO UPDATE SET deaths = deaths + 1")                                                          \
         X(ATTEMPTS, LIST, "SELECT topic, partition, record_offset, deaths FROM kafka_attempt")                      \
-        X(ATTEMPTS_TAKE, LIST,                                                                                      \
-          "DELETE FROM kafka_attempt WHERE record_offset < (SELECT next_offset FROM kafka_offset AS o "             \
-          "WHERE o.topic = kafka_attempt.topic AND o.partition = kafka_attempt.partition)")                         \
         /* responses */                                                                                             \
         X(RESPONSE_LAST, TURN, "SELECT max(number) FROM response")                                                  \
         X(RESPONSE_ADD, TURN,                                                                                       \

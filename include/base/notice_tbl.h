@@ -245,6 +245,12 @@
           "Another instance uses the same database, or somebody changed the offsets by hand. What was read is " \
           "dropped and read again from where the database stands.", \
           "Once, after a change by hand, nothing. If it comes again, two instances work on one store: stop one.") \
+        X(DIED_OF_RECORD, ERR, "023b4f5711584ccea8a14b188329919a", \
+          "the process died while it judged a record", \
+          "It was ended, by a fault of its own, by the kernel for memory, or by the watchdog, and this record was being " \
+          "judged at that moment. If it happens with the same record again, that record is set aside unparsed.", \
+          "Look at the log before this line, and report it with the record. A record that was set aside for this has the " \
+          "reason \"poison\" in closedloopctl dead-letters; after an upgrade, closedloopctl replay NUMBER tries it again.") \
         X(DEAD_LETTERS_DROPPED, WARNING, "9237a29fdad840a4b03467a45b3d6943", \
           "records that could not be read were dropped from the store", \
           "There are more of them than store.dead_letters has room for, and no dead-letter topic has taken the oldest. " \

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-import sqlite3
+import os
+import signal
+import subprocess
 from typing import Any, Optional
 
-from harness import Books, CtlError, Daemon, Env, Kafka, Produced, answers, eventually, raw_line, unhappy
+from harness import (HERE, Books, CtlError, Daemon, Env, Kafka, Produced, answers, eventually, raw_line, unhappy)
 
 
 def told(receivers: Any) -> str:
@@ -137,7 +138,6 @@ def test_an_offset_beyond_the_end_of_the_log_stands_still_and_is_told(env: Env):
 
 
 def kafka_topics(kafka: Kafka) -> str:
-    import subprocess
     return subprocess.run(["kcat", "-L", "-b", kafka.bootstrap], capture_output=True, text=True, check=True).stdout
 
 
@@ -381,3 +381,54 @@ def test_dead_letters_that_must_not_be_dropped_pause_reading_until_there_is_room
     env.fault("Kafka: no room for unreadable records, and store.dead_letters_full is pause", within=60, over=60,
               noticed="reading pauses, status says so, operators get a message",
               logged="there is no room for records that cannot be read, reading pauses")
+
+
+def test_a_record_that_has_killed_the_process_twice_is_set_aside_unparsed(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    library = env.folder / "poison.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, HERE / "poison.c", "-ldl"], check=True)
+    made = answers(40)
+    poison = dict(made[0], response_id="r-poison", comment="POISON")
+    produced = kafka.produce(topic, made[:20])
+    killer = kafka.produce(topic, [poison])[0]
+    produced += kafka.produce(topic, made[20:])
+    daemon = env.daemon(env.config(kafka, topic, receivers))
+    daemon.environment = {"LD_PRELOAD": str(library)}
+    for _ in range(2):
+        daemon.start(is_ready=False)
+        assert daemon.process is not None and daemon.process.wait(30) == -signal.SIGABRT
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, 41) and daemon.is_settled(), "what is behind it is read")
+    assert [(d["offset"], d["reason"]) for d in letters(daemon)] == [(killer.offset, "poison")]
+    assert daemon.ctl("replay", "--all")["found"] == 0, "by the way it is not tried again"
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(produced).add_received(about_cases(receivers), env.secret()).add_store(store).check()
+    value = store.execute("SELECT value FROM v_dead_letter").fetchone()[0]
+    assert b"POISON" in value, "with its bytes"
+    store.close()
+    daemon.environment = {}
+    daemon.start()
+    replayed = daemon.ctl("replay", letters(daemon)[0]["dead_letter"])
+    assert replayed["replayed"] == 1, "after the fault was mended it can be read"
+    env.fault("Kafka: a record kills the process", within=60, over="nothing to do",
+              noticed="after two deaths the record is a dead letter with the reason poison; what is behind it is read",
+              logged="the process died while it judged a record")
+
+
+def test_a_process_that_is_killed_sets_no_innocent_record_aside(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    topic = env.topic(kafka)
+    produced = kafka.produce(topic, answers(600))
+    daemon = env.daemon(env.config(kafka, topic, receivers))
+    for _ in range(5):
+        daemon.start(is_ready=False)
+        eventually(lambda: daemon.socket and os.path.exists(daemon.socket), "it is there")
+        daemon.kill()
+    daemon.start()
+    eventually(lambda: read_to(daemon, topic, 600) and daemon.is_settled(), "all is read")
+    assert letters(daemon) == []
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(produced).add_received(about_cases(receivers), env.secret()).add_store(store).check()
