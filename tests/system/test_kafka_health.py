@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from harness import Books, CTL, CtlError, Env, Kafka, answers, eventually, free_port
+from test_edges import Manager
 
 ERROR_SECONDS_MAX = 30
-BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
 def later(made, suffix):
@@ -206,10 +206,14 @@ def test_kafka_permission_on_the_topic_that_comes_goes_and_comes_back(env: Env):
     kafka = env.kafka(True, "--secure")
     secure, topic, receivers = kafka.secure(), env.topic(kafka), env.receivers()
     produced = kafka.produce(topic, answers(30))
-    daemon = env.daemon(env.config(kafka, topic, receivers, login(env, secure))).start(is_ready=False)
+    daemon, manager = env.daemon(env.config(kafka, topic, receivers, login(env, secure))), Manager(env)
+    daemon.environment = manager.environment
+    daemon.start(is_ready=False)
     assert topic in assert_told(daemon, "acl", "Kafka does not allow this")
+    manager.await_next("STATUS=Kafka acl")
     kafka.allow(topic, secure["user"])
     settled(daemon, produced)
+    manager.await_next("STATUS=Kafka ok")
     assert health(daemon) == "ok" and daemon.get("/readyz")[0] == 200
     assert len(lines(daemon, "Kafka is well: after")) == 1
     kafka.allow(topic, secure["user"], False)
