@@ -454,3 +454,28 @@ Text sink_log(Arena *arena, Text text)
         }
         return buffer_text(&b);
 }
+
+static void terminal_put(Buffer *b, Character c, uint32_t before UNUSED)
+{
+        bool is_layout = c.code == '\n' || c.code == '\t';
+        bool is_isolate = c.code == 0x2068 || c.code == 0x2069; /* ours, see grapheme.h; they end with the line */
+        if (c.is_broken || (is_control(c.code) && !is_layout) || is_line_separator(c.code) ||
+            (is_bidi_control(c.code) && !is_isolate))
+                escape_put(b, c);
+        else
+                character_put(b, c);
+}
+
+Text sink_terminal(Arena *arena, Text text)
+{
+        Buffer b = buffer_in(arena);
+        Text rest = text.len > 0 ? text : TEXT_NONE, line;
+        for (bool is_first = true; text_split(&rest, '\n', &line); is_first = false) {
+                if (line.len > 0 && rest.data && line.data[line.len - 1] == '\r')
+                        line.len--; /* of a mail that is shown as it is sent */
+                if (!is_first)
+                        buffer_put_char(&b, '\n');
+                buffer_put(&b, characters_put(arena, line, terminal_put));
+        }
+        return text.data ? buffer_text(&b) : TEXT_NONE;
+}

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sysexits.h>
 
+#include "core/sink.h"
 #include "inside.h"
 
 enum {
@@ -201,8 +202,8 @@ static int why_visit(void *userdata, const ResponseRow *row)
                 return -EBADMSG;
         Buffer head = buffer_in(b->arena);
         buffer_putf(&head, "answer " TEXT_F " (source " TEXT_F ", " TEXT_F "/%d offset %lld), submitted ",
-                    TEXT_ARG(row->id), TEXT_ARG(row->source), TEXT_ARG(row->place.topic), row->place.partition,
-                    (long long)row->place.offset);
+                    TEXT_ARG(sink_log(arena, row->id)), TEXT_ARG(row->source), TEXT_ARG(row->place.topic),
+                    row->place.partition, (long long)row->place.offset);
         time_put(&head, row->submitted_at);
         if (row->submitted_note != SUBMITTED_GIVEN)
                 buffer_putf(&head, " (%s)", submitted_note_text((SubmittedNote)row->submitted_note));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/notice.h"
+#include "core/sink.h"
 #include "inside.h"
 
 enum {
@@ -86,7 +87,7 @@ static void reply_write(Request *q, Buffer *b)
         JsonWriter w = json_writer(b);
         json_open(&w, '{');
         json_field_integer(&w, "exit", q->exit);
-        json_field_text(&w, "text", buffer_text(&q->text));
+        json_field_text(&w, "text", sink_terminal(q->arena, buffer_text(&q->text)));
         json_key(&w, "data");
         if (q->data.len > 0)
                 json_put_raw(&w, buffer_text(&q->data));

@@ -1,4 +1,5 @@
 /* text.c - cases, events and deliveries as people and programs read them. */
+#include "core/sink.h"
 #include "inside.h"
 #include "turn/id.h"
 
@@ -73,7 +74,7 @@ void case_put_line(Buffer *b, const Case *c, WallTime now)
         pad_put(b, is_overdue ? TEXT("OVERDUE") : text_from(case_state_text(c->state)), 9);
         pad_put(b, text_from(severity_text(c->severity)), 8);
         pad_put(b, c->owner, 10);
-        pad_put(b, c->territory.data ? c->territory : TEXT("-"), 10);
+        pad_put(b, c->territory.data ? sink_log(b->arena, c->territory) : TEXT("-"), 10);
         time_put(b, c->window_ends_at);
         buffer_putf(b, " " TEXT_F, TEXT_ARG(c->rule));
         if (c->mode != MODE_LIVE)
@@ -101,10 +102,10 @@ void case_put_lines(Buffer *b, const Case *c, WallTime now)
         buffer_putf(b, "\n  %-12s " TEXT_F "\n", "id", TEXT_ARG(id_text(c->id, id)));
         buffer_putf(b, "  %-12s " TEXT_F "%s\n", "owner", TEXT_ARG(c->owner),
                     c->owner_is_group ? " (a group: nobody has claimed it)" : "");
-        buffer_putf(b, "  %-12s " TEXT_F " (source " TEXT_F ")\n", "customer", TEXT_ARG(c->customer),
-                    TEXT_ARG(c->source));
+        buffer_putf(b, "  %-12s " TEXT_F " (source " TEXT_F ")\n", "customer",
+                    TEXT_ARG(sink_log(b->arena, c->customer)), TEXT_ARG(c->source));
         if (c->territory.data)
-                buffer_putf(b, "  %-12s " TEXT_F "\n", "territory", TEXT_ARG(c->territory));
+                buffer_putf(b, "  %-12s " TEXT_F "\n", "territory", TEXT_ARG(sink_log(b->arena, c->territory)));
         buffer_putf(b, "  %-12s " TEXT_F ", policy " TEXT_F " version %d\n", "rule", TEXT_ARG(c->rule),
                     TEXT_ARG(c->policy_name), c->policy_version);
         line_time(b, "submitted", c->submitted_at);
@@ -148,7 +149,8 @@ static void event_put_words(Buffer *b, const CaseEvent *e)
 {
         switch (e->kind) {
         case EVENT_FLAGGED:
-                buffer_putf(b, "answer " TEXT_F ", rule " TEXT_F, TEXT_ARG(e->response_id), TEXT_ARG(e->rule));
+                buffer_putf(b, "answer " TEXT_F ", rule " TEXT_F, TEXT_ARG(sink_log(b->arena, e->response_id)),
+                            TEXT_ARG(e->rule));
                 if (e->owner.data)
                         buffer_putf(b, ", owner " TEXT_F, TEXT_ARG(e->owner));
                 return;
@@ -182,7 +184,7 @@ void event_put(Buffer *b, JsonWriter *w, int32_t sequence, const CaseEvent *e)
         pad_put(b, e->by, 13);
         event_put_words(b, e);
         if (e->note.len > 0)
-                buffer_putf(b, " (" TEXT_F ")", TEXT_ARG(e->note));
+                buffer_putf(b, " (" TEXT_F ")", TEXT_ARG(sink_log(b->arena, e->note)));
         buffer_put_char(b, '\n');
         json_open(w, '{');
         json_field_integer(w, "sequence", sequence);

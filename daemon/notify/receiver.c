@@ -13,6 +13,7 @@ enum {
         HOLE_LINES,
         HOLE_LINE, /* in `line` only */
         HOLE_SMALL,
+        HOLE_FOOT, /* the small print where there is no markup */
         HOLE_TO,
         HOLE_TOKEN,
         HOLE_ID,
@@ -23,9 +24,10 @@ enum {
 };
 
 static const char *const HOLES[HOLE_MAX] = {
-        [HOLE_TITLE] = "title", [HOLE_PLAIN] = "plain", [HOLE_TEXT] = "text",   [HOLE_LINES] = "lines",
-        [HOLE_LINE] = "line",   [HOLE_SMALL] = "small", [HOLE_TO] = "to",       [HOLE_TOKEN] = "token",
-        [HOLE_ID] = "id",       [HOLE_KEY] = "key",     [HOLE_LEVEL] = "level", [HOLE_ACTION] = "action",
+        [HOLE_TITLE] = "title",   [HOLE_PLAIN] = "plain", [HOLE_TEXT] = "text", [HOLE_LINES] = "lines",
+        [HOLE_LINE] = "line",     [HOLE_SMALL] = "small", [HOLE_FOOT] = "foot", [HOLE_TO] = "to",
+        [HOLE_TOKEN] = "token",   [HOLE_ID] = "id",       [HOLE_KEY] = "key",   [HOLE_LEVEL] = "level",
+        [HOLE_ACTION] = "action",
 };
 
 static const ReceiverWord NO_WORDS[] = { { NULL, false } };
@@ -66,20 +68,18 @@ static const ReceiverWord SLACK_WORDS[] = {
 #define TEAMS_RUN(text, more) \
         "{\"type\":\"RichTextBlock\",\"inlines\":[{\"type\":\"TextRun\",\"text\":\"" text "\"" more "}]}"
 
-static const char
-        TEAMS_BODY[] =
-                "{\"type\":\"message\",\"attachments\":[{\"contentType\":\"application/vnd.microsoft.card.adaptive\","
-                "\"contentUrl\":null,\"content\":{\"$schema\":\"http://adaptivecards.io/schemas/adaptive-card.json\","
-                "\"type\":\"AdaptiveCard\",\"version\":\"1.4\",\"fallbackText\":\"{{plain}}\",\"body\":[" TEAMS_RUN(
-                        "{{title}}",
-                        ",\"size\":\"Medium\",\"weight\":\"Bolder\"") "{{#lines}},{{lines}}{{/"
-                                                                      "lines}}{{#small}}," TEAMS_RUN("{{small}}",
-                                                                                                     ",\"size\":"
-                                                                                                     "\"Small\","
-                                                                                                     "\"isSubtle\":"
-                                                                                                     "true") "{{/"
-                                                                                                             "small}}]}"
-                                                                                                             "}]}";
+static const char TEAMS_BODY[] =
+        "{\"type\":\"message\",\"attachments\":[{\"contentType\":\"application/vnd.microsoft.card.adaptive\","
+        "\"contentUrl\":null,\"content\":{\"$schema\":\"http://adaptivecards.io/schemas/adaptive-card.json\","
+        "\"type\":\"AdaptiveCard\",\"version\":\"1.4\",\"fallbackText\":\"{{plain}}\",\"body\":[" TEAMS_RUN(
+                "{{title}}", ",\"size\":\"Medium\",\"weight\":\"Bolder\"") "{{#lines}},{{lines}}{{/"
+                                                                           "lines}}{{#small}}," TEAMS_RUN(
+                                                                                   "{{small}}", ",\"size\":"
+                                                                                                "\"Small\","
+                                                                                                "\"isSubtle\":"
+                                                                                                "true") "{{/"
+                                                                                                        "small}}]}"
+                                                                                                        "}]}";
 
 static const char TEAMS_LINE[] = TEAMS_RUN("{{line}}", "");
 
@@ -87,7 +87,7 @@ static const char TEAMS_LINE[] = TEAMS_RUN("{{line}}", "");
 
 static const char MATTERMOST_BODY[] =
         "{\"text\":\"{{title}}\",\"attachments\":[{\"fallback\":\"{{plain}}\",\"text\":\"{{text}}\""
-        "{{#small}},\"footer\":\"{{small}}\"{{/small}}}]}";
+        "{{#foot}},\"footer\":\"{{foot}}\"{{/foot}}}]}";
 
 /* --- Google Chat: a card; what is sent again is known by requestId, messages of a case stand in one thread --- */
 
@@ -101,7 +101,7 @@ static const char GOOGLE_CHAT_BODY[] =
 
 static const char DISCORD_BODY[] =
         "{\"allowed_mentions\":{\"parse\":[]},\"embeds\":[{\"title\":\"{{title}}\""
-        "{{#text}},\"description\":\"{{text}}\"{{/text}}{{#small}},\"footer\":{\"text\":\"{{small}}\"}{{/small}}}]}";
+        "{{#text}},\"description\":\"{{text}}\"{{/text}}{{#foot}},\"footer\":{\"text\":\"{{foot}}\"}{{/foot}}}]}";
 
 static const ReceiverWord DISCORD_WORDS[] = {
         { "Unknown Webhook", true },
@@ -366,6 +366,13 @@ static Text title_of(const ReceiverNote *note)
         return text_is_utf8(note->title) ? note->title : TEXT("?");
 }
 
+static Text foot_make(const Receiver *r, const ReceiverNote *note, Arena *arena)
+{
+        Receiver plain = *r;
+        plain.escape = sink_plain;
+        return part_make(&plain, note->small_print, r->small_max, arena);
+}
+
 static Text render(const Receiver *r, const ReceiverNote *note, size_t text_max, Arena *arena)
 {
         Text title = part_make(r, title_of(note), r->title_max, arena);
@@ -376,6 +383,7 @@ static Text render(const Receiver *r, const ReceiverNote *note, size_t text_max,
                 [HOLE_TEXT] = json_inside(arena, text),
                 [HOLE_LINES] = r->line ? lines_make(r, text, arena) : TEXT_NONE,
                 [HOLE_SMALL] = json_inside(arena, part_make(r, note->small_print, r->small_max, arena)),
+                [HOLE_FOOT] = json_inside(arena, foot_make(r, note, arena)),
                 [HOLE_TO] = json_inside(arena, note->to),
                 [HOLE_TOKEN] = json_inside(arena, note->token),
                 [HOLE_ID] = note->id,

@@ -58,3 +58,6 @@ enum {
         SINK_LOG_BYTES_MAX = 256
 };
 Text sink_log(Arena *arena, Text text);
+
+/* For a terminal: lines and tabs stay, what else would steer it or turn the order of letters is written as escapes. */
+Text sink_terminal(Arena *arena, Text text);

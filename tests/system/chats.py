@@ -113,7 +113,7 @@ def checked(records: Iterable[dict]) -> list[dict]:
     given = list(records)
     done = subprocess.run(["node", str(CHECKER / "check.js"), str(modules())], text=True, encoding="utf-8",
                           input="".join(json.dumps(record) + "\n" for record in given), capture_output=True, check=False)
-    said = [json.loads(line) for line in done.stdout.splitlines()]
+    said = [json.loads(line) for line in done.stdout.split("\n") if line]
     assert done.returncode == 0 and len(said) == len(given), f"{len(said)} of {len(given)} checked: {done.stderr[-2000:]}"
     faults = [(record["type"], answer["fault"], record.get("body", "")[:1500]) for record, answer in zip(given, said)
               if "fault" in answer]

@@ -204,6 +204,34 @@ static void slack_sees_no_markup_and_people_see_the_text(void **state)
         assert_null(sink_slack(arena, TEXT_NONE).data);
 }
 
+static void a_terminal_is_not_steered(void **state)
+{
+        (void)state;
+        assert_string_equal(sink_terminal(arena, TEXT("a\nb\tc\n")).data, "a\nb\tc\n");
+        assert_string_equal(sink_terminal(arena, TEXT("Subject: x\r\n\r\n")).data, "Subject: x\n\n");
+        assert_string_equal(sink_terminal(arena, TEXT("\x1b[31m\r\u202e\u2028\x7f\\\"")).data,
+                            "\\x1b[31m\\r\\u202e\\u2028\\x7f\\\"");
+        assert_string_equal(sink_terminal(arena, TEXT("")).data, "");
+        assert_null(sink_terminal(arena, TEXT_NONE).data);
+}
+
+static void chats_see_no_markup(void **state)
+{
+        (void)state;
+        assert_string_equal(sink_telegram(arena, TEXT("<b>&@ana a@b.c")).data, "&lt;b&gt;&amp;@\u2060ana a@b.c");
+        assert_string_equal(sink_card(arena, TEXT("a {{DATE(x)}} {")).data, "a {\u2060{DATE(x)}} {");
+        assert_string_equal(sink_mattermost(arena, TEXT("*a* <!x> @all http://b.c")).data,
+                            "\\*a\\* &lt;\\!x&gt; @\u2060all http://\u2060b\\.c");
+        assert_string_equal(sink_discord(arena, TEXT("<@1> **x** 1. y.")).data, "\\<\\@1\\> \\*\\*x\\*\\* 1\\. y.");
+        assert_string_equal(sink_plain(arena, TEXT("<users/all> \xff")).data, "\u2039users/all\u203a \ufffd");
+        Text (*const sinks[])(Arena *, Text) = { sink_telegram, sink_card, sink_mattermost, sink_discord, sink_plain };
+        for (size_t i = 0; i < HOSTILE_COUNT; i++)
+                for (size_t j = 0; j < COUNT_OF(sinks); j++)
+                        assert_true(text_is_utf8(sinks[j](arena, text_from(HOSTILE[i]))));
+        for (size_t j = 0; j < COUNT_OF(sinks); j++)
+                assert_null(sinks[j](arena, TEXT_NONE).data);
+}
+
 static bool is_markup_control(uint8_t c)
 {
         return (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f;
@@ -532,6 +560,8 @@ int main(void)
         _Static_assert(HOSTILE_COUNT >= 100, "too few hostile strings");
         const struct CMUnitTest tests[] = {
                 CLAIM(slack_sees_no_markup_and_people_see_the_text),
+                CLAIM(a_terminal_is_not_steered),
+                CLAIM(chats_see_no_markup),
                 CLAIM(html_sees_no_markup_and_people_see_the_text),
                 CLAIM(a_header_is_one_header_and_decodes_to_the_text),
                 CLAIM(headers_of_any_length_are_folded_and_split_between_characters),
