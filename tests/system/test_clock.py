@@ -205,7 +205,7 @@ def test_clock_set_forward_ten_hours_escalates_nothing_early(env: Env):
     log = scene.daemon.log.read_text(encoding="utf-8")
     assert log.count("the machine's clock is in doubt") == 1 and log.count("clock is believed again") == 1, log
     env.fault("Time: the clock is set forward by hours", noticed="reminders and escalations are held, operators are told "
-              "and status says so; alerts go on", within=30, over=30, logged="the machine's clock is in doubt")
+              "and status says so; alerts go on", within=60, over=60, logged="the machine's clock is in doubt")
 
 
 def test_clock_that_stays_wrong_holds_rungs_no_longer_than_said(env: Env):
@@ -248,7 +248,7 @@ def test_clock_set_back_ten_hours_tells_nobody_twice_and_skips_nothing(env: Env)
                 if record["answer"] == 200]
     assert len(accepted) == len(set(accepted)) == 5, "three alerts and two reminders, each once"
     env.fault("Time: the clock is set back by hours", noticed="operators are told and status says so; no message comes "
-              "twice", within=30, over="closedloopctl clock trust, or 15 minutes", logged="the machine's clock is in doubt")
+              "twice", within=60, over="closedloopctl clock trust, or 15 minutes", logged="the machine's clock is in doubt")
 
 
 def test_clock_wrong_at_boot_is_seen_by_what_the_store_knows(env: Env):
@@ -267,7 +267,7 @@ def test_clock_wrong_at_boot_is_seen_by_what_the_store_knows(env: Env):
     scene.await_doubt(False)
     eventually(lambda: scene.kinds().count("case.reminded") == 1, "the reminder comes, once")
     env.fault("Time: the clock is wrong at boot", noticed="reminders and escalations are held until it is right, operators "
-              "are told; alerts go on", within=30, over=30, logged="the machine's clock is in doubt")
+              "are told; alerts go on", within=60, over=60, logged="the machine's clock is in doubt")
 
 
 def test_clock_that_the_kernel_calls_synchronised_is_not_doubted(env: Env):
@@ -293,7 +293,7 @@ def test_a_machine_that_was_suspended_tells_once_and_late(env: Env):
     reminder = [json.loads(record["body"]) for record in scene.receivers.records("http", "/hook/ana")][-1]
     assert HOUR - 60 <= reminder["data"]["rung"]["late_seconds"] <= HOUR + 60, reminder["data"]["rung"]
     env.fault("Time: the machine is suspended over a due time", noticed="the reminder comes at waking and says how late it "
-              "is", within=30, over="nothing to do", logged="nothing")
+              "is", within=60, over="nothing to do", logged="nothing")
 
 
 def test_a_process_that_is_stopped_over_a_due_time_tells_once_and_late(env: Env):
