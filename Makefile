@@ -12,7 +12,7 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE $(if $(SAN)
 LIB_CFLAGS = $(shell pkg-config --cflags $(LIBS))
 LIB_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lunistring -lm -lpthread
 CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) $(HARDENING) -D_GNU_SOURCE -DCLOSEDLOOP_VERSION='"$(VERSION)"' \
-         -Iinclude -I$(B) $(LIB_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) -MMD -MP $(EXTRA_CFLAGS)
+         -Iinclude -I$(B) $(LIB_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -DCLOSEDLOOP_SANITIZED) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 MAINS := daemon/main.c daemon/ctl/closedloopctl.c

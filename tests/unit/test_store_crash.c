@@ -9,7 +9,7 @@
  * said to be committed is there, what is there is whole. A failure prints its seed; SEED=n runs that one alone. */
 
 enum {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef CLOSEDLOOP_SANITIZED
         LIVES = 50,
 #else
         LIVES = 300, /* of a store */

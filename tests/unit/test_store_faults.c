@@ -14,7 +14,7 @@ enum {
         CHECKPOINT_AFTER = 2,
         TRIES_MAX = 3,
         STARTS_MAX = 6,
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef CLOSEDLOOP_SANITIZED
         STRIDE = 7 /* each call takes its time there; without them every one is tried */
 #else
         STRIDE = 1
