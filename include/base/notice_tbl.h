@@ -172,7 +172,7 @@
           "User, password or mechanism of kafka.properties are not what the broker expects. Kafka 3.8.0 and 4.x " \
           "refuse SCRAM from a librdkafka before 2.6.1, such as Debian 12's, though the password is right.", \
           "Check sasl.username, the password's file and sasl.mechanism with those who run Kafka, then restart: " \
-          "these are read at the start. In place of SCRAM, PLAIN over TLS or a client certificate will do.") \
+          "these are read at the start. In place of SCRAM, PLAIN over TLS will do.") \
         X(KAFKA_ACL, WARNING, "75a2860e5546426caaf4f54128e61d64", \
           "Kafka does not allow this", \
           "The login works, but this user may not read a topic.", \

@@ -140,7 +140,7 @@ def test_kafka_scram_that_this_client_cannot_do_is_not_blamed_on_the_password_al
     assert "refuse SCRAM from this machine's librdkafka" in assert_told(daemon, "auth", "Kafka refuses the login")
     env.fault("Kafka: SCRAM with librdkafka before 2.6.1 and Kafka 4", within=ERROR_SECONDS_MAX,
               noticed="closedloopctl status says auth, and why the password may be right", logged="Kafka refuses the login",
-              over="use PLAIN over TLS, a client certificate, or a newer librdkafka")
+              over="use PLAIN over TLS, or a newer librdkafka")
 
 
 def rdkafka_version():
