@@ -22,19 +22,31 @@ static bool has_moves(const Service *s)
         return false;
 }
 
-void service_submit(Service *s)
+static void batch_submit(Service *s, Batch *batch)
 {
         must(turn_thread_is_idle(s->thread) && !s->failed);
-        Batch *batch = s->gather;
-        service_moves_add(s, batch);
         size_t busy = outbox_count(s->outbox);
         batch->parcels_wanted = s->is_stopping || busy >= OUTBOX_ROOM_MAX ? 0 : OUTBOX_ROOM_MAX - busy;
         batch->submitted_at = clock_mono();
         s->lent_answers = batch->answer_count;
+        turn_thread_submit(s->thread, batch);
+}
+
+static void older_submit(Service *s)
+{
+        Batch *batch = s->older;
+        s->older = NULL;
+        batch_submit(s, batch);
+}
+
+static void gather_submit(Service *s)
+{
+        Batch *batch = s->gather;
+        service_moves_add(s, batch);
         s->wants_turn = false;
         s->results_waiting = 0;
         service_gather_renew(s);
-        turn_thread_submit(s->thread, batch);
+        batch_submit(s, batch);
 }
 
 /* Results ride with the next batch, for a moment: a commit of their own costs as much as a case. Where lanes are full
@@ -60,23 +72,27 @@ static bool is_urgent(const Input *input)
         return input->kind == INPUT_ACT || input->kind == INPUT_CALL;
 }
 
+static void urgent_move(Batch *from, Batch *to)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < from->input_count; i++) {
+                if (is_urgent(&from->inputs[i]))
+                        *batch_add(to, from->inputs[i].kind) = from->inputs[i];
+                else
+                        from->inputs[kept++] = from->inputs[i];
+        }
+        from->input_count = kept;
+        to->wants_probe |= from->wants_probe;
+        from->wants_probe = false;
+}
+
 /* While a batch waits for the store: what people do and ask is tried on its own, and answered in any case. Answers and
  * results come after what waits, in their order. */
 static void urgent_submit(Service *s)
 {
         Batch *batch = batch_new(s->config);
-        size_t kept = 0;
-        for (size_t i = 0; i < s->gather->input_count; i++) {
-                Input *input = &s->gather->inputs[i];
-                if (is_urgent(input))
-                        *batch_add(batch, input->kind) = *input;
-                else
-                        s->gather->inputs[kept++] = *input;
-        }
-        s->gather->input_count = kept;
+        urgent_move(s->gather, batch);
         batch->is_urgent = true;
-        batch->wants_probe = s->gather->wants_probe;
-        s->gather->wants_probe = false;
         turn_thread_submit(s->thread, batch);
 }
 
@@ -100,8 +116,28 @@ void service_submit_if_due(Service *s)
                         urgent_submit(s);
                 return;
         }
-        if (s->wants_turn || (s->gather->input_count > 0 && !only_results(s)) || (s->is_stopping && has_moves(s)))
-                service_submit(s);
+        if (s->older)
+                older_submit(s);
+        else if (s->wants_turn || (s->gather->input_count > 0 && !only_results(s)) || (s->is_stopping && has_moves(s)))
+                gather_submit(s);
+}
+
+/* What was gathered so far was judged by the old configuration, and goes to the store with it before anything else
+ * does; what people do and ask has not been looked at yet. */
+void service_gather_change(Service *s)
+{
+        must(!s->older);
+        Batch *older = s->gather;
+        service_gather_renew(s);
+        urgent_move(older, s->gather);
+        if (older->input_count == 0) {
+                (void)batch_free(older);
+                return;
+        }
+        service_moves_add(s, older);
+        s->results_waiting = 0;
+        s->older = older;
+        service_submit_if_due(s);
 }
 
 static int on_results(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *userdata)

@@ -97,6 +97,7 @@ struct Service {
 
         Batch *gather;          /* what arrived while the last one was being committed */
         Batch *failed;          /* could not be committed: tried again ... */
+        Batch *older;           /* gathered before a reload: goes to the store before the gather does */
         bool retry_is_due;      /* ... now; until then only what people do and ask goes to the store */
         bool is_low;            /* the store's disk: nothing more is read */
         bool is_hanging;        /* the turn thread waits for the disk, and has for some time */
@@ -163,7 +164,7 @@ struct Service {
 
 /* batches.c */
 void service_gather_renew(Service *s);
-void service_submit(Service *s);
+void service_gather_change(Service *s);
 void service_submit_if_due(Service *s);
 void service_results_wait(Service *s); /* one more is in the gather */
 int service_on_batch(sd_event_source *source, int fd, uint32_t revents, void *userdata);

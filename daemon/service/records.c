@@ -388,7 +388,8 @@ static void on_drained(void *userdata)
 /* Full at its mark, it has room again at three quarters: records then come in bulk, and so do their commits. */
 static bool outbox_has_room(Service *s)
 {
-        size_t coming = outbox_count(s->outbox) + s->lent_answers + s->gather->answer_count;
+        size_t coming = outbox_count(s->outbox) + s->lent_answers + s->gather->answer_count +
+                        (s->older ? s->older->answer_count : 0);
         s->is_full = coming >= (s->is_full ? OUTBOX_ROOM_MAX * 3 / 4 : OUTBOX_ROOM_MAX);
         return !s->is_full;
 }

@@ -82,17 +82,6 @@ static void outcomes_clear(Service *s)
         SERVICE_WEB_OPS.metrics(s, &ignored); /* what was counted by the old configuration's sources */
 }
 
-/* What was gathered so far was judged by the old configuration and goes with it; what comes now belongs to the new. */
-static void gather_change(Service *s)
-{
-        if (s->gather->input_count > 0) {
-                service_submit(s); /* a batch has just come back: the thread is idle */
-                return;
-        }
-        s->gather = batch_free(s->gather);
-        service_gather_renew(s);
-}
-
 static void reload_done(void *userdata)
 {
         Reload *reload = userdata;
@@ -112,7 +101,7 @@ static void reload_done(void *userdata)
         (void)config_unref(s->config);
         s->config = config_ref(reload->config);
         s->reloaded_at = clock_wall();
-        gather_change(s);
+        service_gather_change(s);
         reload_end(reload, RELOAD_TAKEN);
 }
 
@@ -132,8 +121,8 @@ void service_reload(Service *s, ReloadDone done, void *userdata)
         must(reload != NULL);
         CLEANUP(report_freep) Report *report = report_new();
         *reload = (Reload){ .service = s, .arena = arena_new(1024), .done = done, .userdata = userdata };
-        if (s->reload_under_way) {
-                done(userdata, RELOAD_LATER, TEXT("a reload is under way already"));
+        if (s->reload_under_way || s->older) {
+                done(userdata, RELOAD_LATER, TEXT("the last reload is not done yet"));
                 (void)arena_free(reload->arena);
                 free(reload);
                 return;
@@ -156,7 +145,7 @@ void service_reload(Service *s, ReloadDone done, void *userdata)
 static int on_hup(sd_event_source *source UNUSED, const struct signalfd_siginfo *info UNUSED, void *userdata)
 {
         Service *s = userdata;
-        if (s->reload_under_way)
+        if (s->reload_under_way || s->older)
                 s->reload_again =
                         true; /* the files may have changed after they were read: the next tick reads them again */
         else if (!s->is_stopping)
@@ -166,7 +155,7 @@ static int on_hup(sd_event_source *source UNUSED, const struct signalfd_siginfo 
 
 static void reload_if_asked(Service *s)
 {
-        if (s->reload_again && !s->reload_under_way) {
+        if (s->reload_again && !s->reload_under_way && !s->older) {
                 s->reload_again = false;
                 service_reload(s, NULL, NULL);
         }
@@ -218,7 +207,7 @@ static void tick_turn(Service *s)
 
 static bool is_settled(const Service *s)
 {
-        return !s->backup && turn_thread_is_idle(s->thread) && notifier_in_flight(s->notifier) == 0 &&
+        return !s->backup && turn_thread_is_idle(s->thread) && notifier_in_flight(s->notifier) == 0 && !s->older &&
                batch_is_empty(s->gather);
 }
 
@@ -426,6 +415,7 @@ Service *service_free(Service *s)
         s->ends_arena = arena_free(s->ends_arena);
         service_channels_forget(s);
         s->gather = batch_free(s->gather);
+        s->older = batch_free(s->older);
         s->failed = batch_free(s->failed);
         sd_event_source **sources[] = { &s->tick,      &s->wake, &s->thread_io, &s->term,
                                         &s->interrupt, &s->hup,  &s->retry,     &s->results };
