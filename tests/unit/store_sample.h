@@ -18,6 +18,7 @@
 
 static Arena *arena;
 static Store *store;
+static const char *folder_in = "/tmp";
 static char folder[64];
 static char path[96];
 
@@ -40,7 +41,7 @@ static UNUSED int open_at(const char *where)
 static UNUSED int make_folder(void **state UNUSED)
 {
         arena = arena_new(1 << 16);
-        (void)snprintf(folder, sizeof(folder), "/tmp/test_store.XXXXXX");
+        (void)snprintf(folder, sizeof(folder), "%s/test_store.XXXXXX", folder_in);
         if (!mkdtemp(folder))
                 return -1;
         (void)snprintf(path, sizeof(path), "%s/store.db", folder);

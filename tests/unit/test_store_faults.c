@@ -298,6 +298,8 @@ static void an_upgrade_that_fails_at_any_call_leaves_a_store_of_one_version(void
 static int make(void **state)
 {
         static bool is_used;
+        if (access("/dev/shm", W_OK) == 0)
+                folder_in = "/dev/shm"; /* the faults are ours: a real disk would only take its time over each sync */
         if (make_folder(state) < 0)
                 return -1;
         if (!is_used) {
