@@ -105,7 +105,7 @@ def test_each_chat_says_later_in_its_own_way_and_is_told_again(env: Env) -> None
     no_secret(daemon)
     assert daemon.stop() == 0
     env.fault("Deliveries: a chat says later, in its own way (Telegram and Discord in the answer's JSON)", over=60, within=60,
-              noticed="the message comes when the chat takes it; status names the channel", logged="asks to wait for")
+              noticed="the message comes when the chat takes it", logged="asks to wait for")
 
 
 def test_a_yes_that_is_not_the_chats_own_is_none(env: Env) -> None:
@@ -123,7 +123,7 @@ def test_a_yes_that_is_not_the_chats_own_is_none(env: Env) -> None:
             assert "the answer is not" in str(error), error
     assert daemon.stop() == 0
     env.fault("Deliveries: a proxy's login page answers 200 in place of the chat", within=60, logged="nothing",
-              over="open the way to the chat", noticed="the message is tried again, it does not count as accepted")
+              over="open the way to the chat", noticed="closedloopctl notify test says that the answer is not the chat's, and fails")
 
 
 def test_a_chat_that_is_gone_is_left_alone_and_an_operator_told_why(env: Env) -> None:
@@ -147,4 +147,4 @@ def test_a_chat_that_is_gone_is_left_alone_and_an_operator_told_why(env: Env) ->
     assert daemon.stop() == 0
     env.fault("Deliveries: a chat is archived, its bot blocked or its key no longer known", within=60,
               over="closedloopctl notify test or a reload", logged="bot was blocked by the user",
-              noticed="the channel is disabled for that person, the next one is used; closedloopctl deliveries --failed")
+              noticed="nothing more is sent there to that person; closedloopctl deliveries --failed says what the chat said")
