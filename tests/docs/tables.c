@@ -47,8 +47,7 @@ static void metrics_print(void)
                                     id == METRIC_DELIVERY_SECONDS || id == METRIC_STORE_COMMIT;
                 bool is_counter = id == METRIC_RESPONSES || id == METRIC_CASES_OPENED || id == METRIC_RUNGS ||
                                   id == METRIC_DELIVERIES || id == METRIC_OFFSET_CONFLICTS ||
-                                  id == METRIC_POSSIBLE_REPEATS || id == METRIC_CLOCK_JUMP ||
-                                  id == METRIC_GAP_RECORDS;
+                                  id == METRIC_POSSIBLE_REPEATS || id == METRIC_CLOCK_JUMP || id == METRIC_GAP_RECORDS;
                 if (!is_histogram)
                         (is_counter ? metrics_add : metrics_set)(metrics, id, has_one ? TEXT("x") : TEXT_NONE,
                                                                  has_two ? TEXT("x") : TEXT_NONE, 1);

@@ -123,7 +123,8 @@ def test_a_yes_that_is_not_the_chats_own_is_none(env: Env) -> None:
             assert "the answer is not" in str(error), error
     assert daemon.stop() == 0
     env.fault("Deliveries: a proxy's login page answers 200 in place of the chat", within=60, logged="nothing",
-              over="open the way to the chat", noticed="closedloopctl notify test says that the answer is not the chat's, and fails")
+              over="open the way to the chat",
+              noticed="closedloopctl notify test says that the answer is not the chat's, and fails")
 
 
 def test_a_chat_that_is_gone_is_left_alone_and_an_operator_told_why(env: Env) -> None:
