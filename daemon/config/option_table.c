@@ -42,8 +42,9 @@ const Option OPTIONS[] = {
         { "store.dead_letters", OPTION_BYTES, .min = 1 << 20, .max = 1e12, .fallback = "\"64 MiB\"",
           .sentence = "what records that cannot be read may take in the store; the oldest go first" },
         { "store.dead_letters_full", OPTION_CHOICE, "drop|pause", .fallback = "\"drop\"",
-          .sentence = "when there is no room for a record that is in no dead-letter topic either: drop the bytes of the "
-                      "oldest, whose place in Kafka stays known, or pause reading until there is room" },
+          .sentence =
+                  "when there is no room for a record that is in no dead-letter topic either: drop the bytes of the "
+                  "oldest, whose place in Kafka stays known, or pause reading until there is room" },
 
         { "store.ballast", OPTION_BYTES, .min = 0, .max = 1e12, .fallback = "\"16 MiB\"",
           .sentence = "room on the disk that is kept for what people do when it is full; below twice of it no answer "
