@@ -98,7 +98,7 @@ typedef struct Config {
         const Text *causes;
         size_t cause_count;
         DoubtLimits clock;
-        bool pauses_for_dead_letters; /* when there is no room for more of them; else the oldest lose their bytes */
+        bool pauses_for_dead_letters;  /* when there is no room for more of them; else the oldest lose their bytes */
         int64_t dead_letter_bytes_max; /* what the dead letters may take in the store */
         int64_t ballast_bytes;         /* kept free on the store's disk */
 
