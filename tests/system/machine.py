@@ -55,7 +55,9 @@ def mirror() -> str:
     listed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT) $(LABEL)",
                              "Created-By: Packages"], capture_output=True, text=True, check=False).stdout
     found = [line.split()[0] for line in listed.splitlines() if line.endswith(" bookworm main Debian")]
-    return found[0] if found else "http://deb.debian.org/debian"
+    if not found:
+        raise Unavailable("apt-get names no place that Debian 12 comes from")
+    return found[0]
 
 
 def installed_system() -> Path:
@@ -71,7 +73,7 @@ def installed_system() -> Path:
             done = subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(fresh), mirror()],
                                   capture_output=True, text=True, check=False)
             if done.returncode != 0:
-                raise AssertionError(f"could not install a Debian 12:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+                raise Unavailable(f"debootstrap could not install a Debian 12:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
             fresh.rename(folder)
     return folder
 
@@ -131,7 +133,10 @@ class Machine:
                 return
             time.sleep(0.05)
         said = self.console.read_text(encoding="utf-8", errors="replace")[-3000:]
+        has_ended = self.process.poll() is not None
         self.halt()
+        if has_ended:
+            raise Unavailable(f"systemd-nspawn ended by itself:\n{said}")
         raise AssertionError(f"the container did not boot in {BOOT_SECONDS_MAX} s:\n{said}")
 
     def find_leader(self) -> int:
