@@ -517,7 +517,7 @@ def test_the_service_manager_is_told_ready_status_watchdog_and_stopping(env: Env
                 return said
     assert "STATUS=Kafka" in hear("READY=1")
     hear("WATCHDOG=1")
-    assert "partitions" in hear("STATUS=Kafka ok")
+    assert "1 partition, " in hear("STATUS=Kafka ok")
     assert daemon.stop() == 0
     hear("STOPPING=1")
     manager.close()
