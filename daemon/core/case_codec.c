@@ -253,7 +253,8 @@ bool case_event_read(Arena *arena, const JsonValue *o, EventKind kind, CaseEvent
         CaseEvent e = { .kind = kind, .at = time_of(o, "at"), .happened_at = time_of(o, "happened") };
         int group, alert, engine, holds;
         if (!number_of(o, "group", 2, &group) || !number_of(o, "alert", ALERT_STATE_MAX, &alert) ||
-            !number_of(o, "holds", 2, &holds) || !number_of(o, "engine", CASE_ENGINE + 1, &engine) || !wall_is_set(e.at))
+            !number_of(o, "holds", 2, &holds) || !number_of(o, "engine", CASE_ENGINE + 1, &engine) ||
+            !wall_is_set(e.at))
                 return false;
         e.engine = engine;
         e.owner_is_group = group;
