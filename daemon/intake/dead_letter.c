@@ -48,6 +48,15 @@ static int errno_of(rd_kafka_resp_err_t error)
         }
 }
 
+/* What a producer that has given up died of: its records, and its later ones, only say that it has. Without permission
+ * to write it gives up at once, because it cannot even get the number that makes it idempotent. */
+static rd_kafka_resp_err_t cause_of(const DeadLetters *letters, rd_kafka_resp_err_t error)
+{
+        char ignored[ERROR_TEXT_BYTES];
+        rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(letters->producer, ignored, sizeof ignored);
+        return error && fatal ? fatal : error;
+}
+
 static void results_take(DeadLetters *letters, rd_kafka_event_t *event)
 {
         const rd_kafka_message_t *message;
@@ -55,13 +64,14 @@ static void results_take(DeadLetters *letters, rd_kafka_event_t *event)
         while ((message = rd_kafka_event_message_next(event))) {
                 letters->in_flight--;
                 intake->ops->dead_letter(intake->userdata, (int64_t)(intptr_t)message->_private,
-                                         errno_of(message->err));
+                                         errno_of(cause_of(letters, message->err)));
         }
 }
 
-static void error_take(DeadLetters *letters, rd_kafka_event_t *event)
+static void error_take(DeadLetters *letters)
 {
-        if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__FATAL)
+        char ignored[ERROR_TEXT_BYTES];
+        if (rd_kafka_fatal_error(letters->producer, ignored, sizeof ignored) == RD_KAFKA_RESP_ERR_NO_ERROR)
                 return;
         letters->is_broken = true;
         (void)rd_kafka_purge(letters->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
@@ -76,7 +86,7 @@ static void letters_drain(DeadLetters *letters)
                 if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
                         results_take(letters, event);
                 else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-                        error_take(letters, event);
+                        error_take(letters);
                 rd_kafka_event_destroy(event);
         }
         must(sd_event_source_set_enabled(letters->again_source, SD_EVENT_ONESHOT) >= 0);

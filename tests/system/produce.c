@@ -16,6 +16,7 @@
  *   produce BOOTSTRAP TOPIC --truncate PARTITION:OFFSET            drops the records below the offset
  *   produce BOOTSTRAP TOPIC --delete
  *   produce BOOTSTRAP TOPIC --allow USER | --forbid USER           whether the user may read the topic
+ *   produce BOOTSTRAP TOPIC --permit USER                          the user may write to it
  *
  * These return when the brokers' metadata shows the change.
  * Exit codes: 0 every record is acknowledged, 64 wrong use, 65 a line that cannot be read, 69 Kafka said no or nothing,
@@ -57,7 +58,7 @@ typedef struct Options {
         int partitions; /* to create, or to grow to; 0: as it is */
         int32_t partition;
         double rate;
-        bool has_customer_key, is_raw;
+        bool has_customer_key, is_raw, may_write;
 } Options;
 
 /* What the delivery reports add up to. */
@@ -195,9 +196,10 @@ static void user_allow(rd_kafka_t *kafka, rd_kafka_queue_t *queue, const Options
 {
         char principal[256], why[512];
         snprintf(principal, sizeof principal, "User:%s", o->user);
-        rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(
-                RD_KAFKA_RESOURCE_TOPIC, o->topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
-                RD_KAFKA_ACL_OPERATION_READ, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof why);
+        rd_kafka_AclBinding_t *acl =
+                rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, o->topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal,
+                                        "*", o->may_write ? RD_KAFKA_ACL_OPERATION_WRITE : RD_KAFKA_ACL_OPERATION_READ,
+                                        RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof why);
         if (!acl)
                 fail(EX_USAGE, "cannot allow", why);
         rd_kafka_CreateAcls(kafka, &acl, 1, NULL, queue);
@@ -524,6 +526,11 @@ static void option_read(Options *o, int option)
         case 'd':
                 act_set(o, ACT_DELETE);
                 break;
+        case 'm':
+                act_set(o, ACT_ALLOW);
+                o->user = optarg;
+                o->may_write = true;
+                break;
         case 'a':
                 act_set(o, ACT_ALLOW);
                 o->user = optarg;
@@ -568,21 +575,14 @@ static void option_read(Options *o, int option)
 int main(int argc, char **argv)
 {
         static const struct option known[] = {
-                { "create", required_argument, NULL, 'c' },
-                { "grow", required_argument, NULL, 'g' },
-                { "truncate", required_argument, NULL, 't' },
-                { "delete", no_argument, NULL, 'd' },
-                { "partitions", required_argument, NULL, 'n' },
-                { "config", required_argument, NULL, 'f' },
-                { "key", required_argument, NULL, 'k' },
-                { "partition", required_argument, NULL, 'p' },
-                { "rate", required_argument, NULL, 'r' },
-                { "raw", no_argument, NULL, 'w' },
-                { "offsets", required_argument, NULL, 'o' },
-                { "allow", required_argument, NULL, 'a' },
-                { "forbid", required_argument, NULL, 'b' },
-                { "transaction", required_argument, NULL, 'x' },
-                { 0 },
+                { "create", required_argument, NULL, 'c' },      { "grow", required_argument, NULL, 'g' },
+                { "truncate", required_argument, NULL, 't' },    { "delete", no_argument, NULL, 'd' },
+                { "partitions", required_argument, NULL, 'n' },  { "config", required_argument, NULL, 'f' },
+                { "key", required_argument, NULL, 'k' },         { "partition", required_argument, NULL, 'p' },
+                { "rate", required_argument, NULL, 'r' },        { "raw", no_argument, NULL, 'w' },
+                { "offsets", required_argument, NULL, 'o' },     { "permit", required_argument, NULL, 'm' },
+                { "allow", required_argument, NULL, 'a' },       { "forbid", required_argument, NULL, 'b' },
+                { "transaction", required_argument, NULL, 'x' }, { 0 },
         };
         Options o = { .partition = RD_KAFKA_PARTITION_UA };
         Tally tally = { 0 };

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from typing import Any, Optional
 
+import test_kafka_health
 from harness import (HERE, Books, CtlError, Daemon, Env, Kafka, Produced, answers, eventually, raw_line, unhappy)
 
 
@@ -432,3 +433,26 @@ def test_a_process_that_is_killed_sets_no_innocent_record_aside(env: Env):
     assert daemon.stop() == 0
     store = daemon.store_copy(env.folder / "copy.db")
     Books(produced).add_received(about_cases(receivers), env.secret()).add_store(store).check()
+
+
+def test_dead_letters_wait_for_the_permission_to_write_to_their_topic(env: Env):
+    kafka, receivers = env.kafka(True, "--secure"), env.receivers()
+    secure, topic, dead_topic = kafka.secure(), env.topic(kafka), env.topic(kafka, suffix="dead")
+    for name in (topic, dead_topic):
+        kafka.allow(name, secure["user"])
+    kafka.produce_raw(topic, junk(5, 100))
+    good = kafka.produce(topic, answers(20))
+    changes = test_kafka_health.login(env, secure)
+    changes["closedloopd.conf"]["kafka.dead_letters"] = dead_topic
+    daemon = env.daemon(env.config(kafka, topic, receivers, changes)).start()
+    eventually(lambda: read_to(daemon, topic, 25) and daemon.is_settled(), "what is behind them is read")
+    eventually(lambda: "not allowed to write" in daemon.log.read_text(encoding="utf-8"), "the journal says why")
+    assert {d["state"] for d in letters(daemon)} == {"pending"}
+    kafka.tool("permit", kafka.folder, dead_topic, secure["user"])
+    eventually(lambda: {d["state"] for d in letters(daemon)} == {"published"}, "they go out by themselves", 150)
+    assert len(kafka.read(dead_topic)) == 5, "each once"
+    assert daemon.stop() == 0
+    store = daemon.store_copy(env.folder / "copy.db")
+    Books(good).add_received(receivers.records(), env.secret()).add_store(store).check()
+    env.fault("Kafka: the dead-letter topic may not be written to", within=60, over=150, logged="not allowed to write",
+              noticed="dead letters stay pending in the store and are published when that is allowed")
