@@ -25,7 +25,7 @@ install: $(PROGRAMS) $(B)/closedloopd.catalog ## install programs, unit and a fi
 	install -d $(DESTDIR)$(CATALOGDIR)
 	sed 's|/usr/share/doc/closedloop|$(DOCDIR)|' $(B)/closedloopd.catalog >$(DESTDIR)$(CATALOGDIR)/closedloopd.catalog
 	chmod 0644 $(DESTDIR)$(CATALOGDIR)/closedloopd.catalog
-	install -D -m 0644 -t $(DESTDIR)$(DOCDIR) README.md docs/configuration.md docs/faults.md docs/messages.md
+	install -D -m 0644 -t $(DESTDIR)$(DOCDIR) README.md docs/configuration.md docs/faults.md
 	install -D -m 0644 -t $(DESTDIR)$(DOCDIR)/monitoring docs/monitoring/alerts.yml docs/monitoring/dashboard.json
 	install -d -m 0750 $(CONF_DIR)
 	install -d -m 0700 $(CONF_DIR)/credentials

@@ -1,5 +1,5 @@
 /* notice_tbl.h - every message of the log: symbol, priority, MESSAGE_ID, subject, cause, what to do. The journal's catalog
- * and docs/messages.md are made of it; tests/lint/notices checks it.
+ * and the README's chapter are made of it; tests/lint/notices checks it.
  *
  * The subject begins the line in the log, in lower case and without a full stop. Cause and cure are sentences, for
  * somebody who was woken by it: what is wrong and whose fault it is; what to do, or "Nothing." A row that was released

@@ -81,10 +81,10 @@ static const char *priority_text(int priority)
 
 static void messages_print(void)
 {
+        printf("| what the line begins with | why | what to do |\n|---|---|---|\n");
         for (NoticeId id = 0; id < NOTICE_MAX; id++) {
                 const NoticeRow *row = notice_row(id);
-                printf("%s### %s\n\n*%s.* %s\n\n**What to do:** %s\n\nMESSAGE_ID `%s`\n", id ? "\n" : "", row->subject,
-                       priority_text(row->priority), row->cause, row->cure, row->message_id);
+                printf("| %s *(%s)* | %s | %s |\n", row->subject, priority_text(row->priority), row->cause, row->cure);
         }
 }
 
@@ -107,7 +107,7 @@ static void catalog_print(void)
         for (NoticeId id = 0; id < NOTICE_MAX; id++) {
                 const NoticeRow *row = notice_row(id);
                 printf("%s-- %s\nSubject: %s\nDefined-By: closedloopd\n"
-                       "Documentation: file:///usr/share/doc/closedloop/messages.md\n\n",
+                       "Documentation: file:///usr/share/doc/closedloop/README.md\n\n",
                        id ? "\n" : "", row->message_id, row->subject);
                 paragraph_print(text_from(row->cause));
                 printf("\nWhat to do:\n");
