@@ -80,9 +80,9 @@ JsonReader *json_reader_free(JsonReader *reader)
         return NULL;
 }
 
-/* Keys of one object compared pairwise: survey objects are small. Above this count they are sorted. */
+/* Survey objects are small. The keys of larger ones are sorted. */
 enum {
-        PAIRWISE_KEYS_MAX = 24
+        FEW_KEYS_MAX = 64
 };
 
 static int key_compare(const void *a, const void *b)
@@ -91,14 +91,11 @@ static int key_compare(const void *a, const void *b)
         return text_compare(*x, *y);
 }
 
-static bool many_keys_repeat(const yyjson_val *container)
+static bool many_keys_repeat(const yyjson_val *object, size_t count)
 {
-        size_t count = yyjson_obj_size(lent_native(container)); /* of an array: 0 */
-        if (count <= PAIRWISE_KEYS_MAX)
-                return false;
         Text *keys = malloc(count * sizeof(Text));
         must(keys != NULL);
-        yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(container));
+        yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(object));
         for (size_t i = 0; i < count; i++) {
                 yyjson_val *key = yyjson_obj_iter_next(&it);
                 keys[i] = (Text){ yyjson_get_str(key), yyjson_get_len(key) };
@@ -116,12 +113,17 @@ static size_t key_len(const yyjson_val *key)
         return key->tag >> YYJSON_TAG_BIT;
 }
 
-/* One of 64 bits, by the length and three of the bytes. An empty key has its closing NUL. */
-static uint64_t key_mark(const yyjson_val *key)
+enum {
+        MARK_WORDS = 8
+};
+
+/* One of 512 bits, by the length and three of the bytes. An empty key has its closing NUL. */
+static unsigned key_mark(const yyjson_val *key)
 {
         size_t len = key_len(key);
         const unsigned char *bytes = (const unsigned char *)key->uni.str;
-        return UINT64_C(1) << ((len * 11 + bytes[0] * 7 + bytes[len / 2] * 5 + bytes[len - (len > 0)]) & 63);
+        return (unsigned)(len * 89 + bytes[0] * 37U + bytes[len / 2] * 11U + bytes[len - (len > 0)] * 3U) %
+               (MARK_WORDS * 64);
 }
 
 /* Is this key of the object one of those before it? */
@@ -134,55 +136,45 @@ static bool key_stands_before(const yyjson_val *object, const yyjson_val *sought
         return false;
 }
 
-/* An open array or object. */
-typedef struct Level {
-        const yyjson_val *container, *end;
-        uint64_t seen;    /* marks of its keys so far: a key whose mark is new is new */
-        bool has_key;     /* the next value is a key's */
-        bool has_no_keys; /* an array; or they have been compared already */
-} Level;
-
-/* A value that belongs to this container. False: it is a key that stands there twice. */
-static bool level_take(Level *level, const yyjson_val *value)
+/* Marks of the keys so far: a key whose mark is new is new. */
+static bool few_keys_repeat(const yyjson_val *object)
 {
-        level->has_key = !level->has_key;
-        if (!level->has_key)
-                return true;
-        uint64_t mark = key_mark(value);
-        if ((level->seen & mark) != 0 && key_stands_before(level->container, value))
+        uint64_t seen[MARK_WORDS] = { 0 };
+        yyjson_obj_iter it = yyjson_obj_iter_with(lent_native(object));
+        for (const yyjson_val *key; (key = yyjson_obj_iter_next(&it)) != NULL;) {
+                unsigned mark = key_mark(key);
+                uint64_t bit = UINT64_C(1) << mark % 64, *word = &seen[mark / 64];
+                if ((*word & bit) != 0 && key_stands_before(object, key))
+                        return true;
+                *word |= bit;
+        }
+        return false;
+}
+
+static bool keys_repeat(const yyjson_val *container)
+{
+        size_t count = yyjson_obj_size(lent_native(container)); /* of an array: 0 */
+        if (count < 2)
                 return false;
-        level->seen |= mark;
-        return true;
+        return count <= FEW_KEYS_MAX ? few_keys_repeat(container) : many_keys_repeat(container, count);
 }
 
-static Level level_of(const yyjson_val *container)
-{
-        bool is_object = yyjson_is_obj(lent_native(container));
-        return (Level){
-                .container = container,
-                .end = unsafe_yyjson_get_next(lent_native(container)),
-                .has_no_keys = !is_object || yyjson_obj_size(lent_native(container)) > PAIRWISE_KEYS_MAX,
-        };
-}
-
-/* One pass over the document's values, which stand in a row: a container ends where its offset says, and an object has
- * a key before each value. The height of the stack is the depth. */
+/* One pass over the document's values, which stand in a row: a container ends where its offset says.
+ * The stack holds the ends of the open containers, so its height is the depth. */
 static JsonFault document_check(const yyjson_doc *doc, unsigned depth_max)
 {
-        Level levels[DEPTH_MAX];
+        const yyjson_val *ends[DEPTH_MAX];
         unsigned depth = 0;
         const yyjson_val *value = doc->root, *end = doc->root + doc->val_read;
         for (; value < end; value++) {
-                while (depth > 0 && value >= levels[depth - 1].end)
-                        depth--;
-                if (depth > 0 && !levels[depth - 1].has_no_keys && !level_take(&levels[depth - 1], value))
-                        return JSON_FAULT_DUPLICATE_KEY;
                 if (!unsafe_yyjson_is_ctn((void *)(uintptr_t)value))
                         continue;
+                while (depth > 0 && value >= ends[depth - 1])
+                        depth--;
                 if (depth >= depth_max)
                         return JSON_FAULT_TOO_DEEP;
-                levels[depth++] = level_of(value);
-                if (many_keys_repeat(value))
+                ends[depth++] = unsafe_yyjson_get_next(lent_native(value));
+                if (keys_repeat(value))
                         return JSON_FAULT_DUPLICATE_KEY;
         }
         return JSON_FAULT_NONE;
