@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable
 
-from harness import ROOT, Env
+from harness import ROOT, Env, Skipped
 from receivers import Receivers
 
 CHECKER = ROOT / "tests" / "receivers"
@@ -103,7 +103,7 @@ def modules() -> Path:
     done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"], cwd=MODULES,
                           capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        raise RuntimeError(f"could not install the parsers of tests/receivers: {done.stderr.strip()[-2000:]}")
+        raise Skipped(f"npm could not fetch the parsers of tests/receivers: {done.stderr.strip()[-2000:]}")
     stamp.write_text(wanted, encoding="ascii")
     return MODULES
 
