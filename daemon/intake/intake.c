@@ -92,7 +92,10 @@ static void record_hand_out(Intake *intake, const rd_kafka_message_t *message)
         intake->has_handed_out = true;
         const Record record = {
                 .source = topic->source,
-                .place = { topic->name, message->partition, message->offset, message_time(intake, message) },
+                .place = { .topic = topic->name,
+                           .partition = message->partition,
+                           .offset = message->offset,
+                           .record_time = message_time(intake, message) },
                 .key = { message->key, message->key_len },
                 .value = { message->payload, message->len },
                 .native = message,

@@ -50,12 +50,12 @@ static int copy_open(StoreCopy *copy)
 
 int store_copy_begin(Store *store, const char *file, StoreCopy **ret)
 {
+        if (access(file, F_OK) == 0)
+                return store_refuse(store, -EEXIST, "%s is there already", file);
         CLEANUP(store_copy_freep) StoreCopy *copy = calloc(1, sizeof(*copy));
         must(copy);
         copy->store = store;
         must(asprintf(&copy->part, "%s.part", file) > 0);
-        if (access(file, F_OK) == 0)
-                return store_refuse(store, -EEXIST, "%s is there already", file);
         int r = copy_open(copy);
         if (r < 0)
                 return r;

@@ -37,7 +37,7 @@ static inline void sample_answer(ParcelSample *s, Arena *arena)
         s->response = (Response){
                 .source = &s->source,
                 .fields = &s->fields,
-                .place = { TEXT("survey-responses"), 0, 42, wall_sub(SAMPLE_NOW, SPAN_MINUTE) },
+                .place = { TEXT("survey-responses"), 0, 42, wall_sub(SAMPLE_NOW, SPAN_MINUTE), 0 },
                 .id = TEXT("r-1"),
                 .submitted = wall_sub(SAMPLE_NOW, SPAN_MINUTE),
                 .arena = arena,

@@ -132,7 +132,7 @@ static UNUSED ResponseRow sample_response(int64_t number)
                 .case_number = number,
                 .source = TEXT("relationship"),
                 .id = arena_textf(arena, "r-%lld", (long long)number),
-                .place = { TEXT("survey-responses"), 0, number, NOON },
+                .place = { TEXT("survey-responses"), 0, number, NOON, 0 },
                 .submitted_at = NOON,
                 .recorded_at = NOON,
                 .fields = TEXT("{\"nps\":2}"),
@@ -247,7 +247,7 @@ static UNUSED DeadLetterRow sample_letter(int64_t number)
 {
         return (DeadLetterRow){
                 .row = number,
-                .place = { TEXT("survey-responses"), 1, number, NOON },
+                .place = { TEXT("survey-responses"), 1, number, NOON, 0 },
                 .reason = TEXT("not JSON"),
                 .key = { "k\0\xff", 3 },
                 .value = { "{\0", 2 },

@@ -274,7 +274,7 @@ static void what_waits_for_the_other_channel_is_withdrawn_when_one_was_faster(vo
         CLEANUP(batch_freep) Batch *batch = batch_at(s, TUESDAY, 16);
         batch_answer(s, batch, TUESDAY);
         turn_run(s->turn, batch);
-        CLEANUP(batch_freep) Batch *failed = answer_all(s, batch, FATE_TEMPORARY, TUESDAY, 16);
+        CLEANUP(batch_freep) Batch *failed UNUSED = answer_all(s, batch, FATE_TEMPORARY, TUESDAY, 16);
         CLEANUP(batch_freep) Batch *again = batch_at(s, later, 16);
         turn_run(s->turn, again);
         CLEANUP(batch_freep) Batch *both = answer_all(s, again, FATE_TEMPORARY, later, 16); /* patience is lost */
@@ -306,7 +306,7 @@ static void what_is_late_leaves_so_many_a_second_the_oldest_first_and_each_once(
         for (int i = 0; i < ANSWERS; i++)
                 batch_answer(s, batch, TUESDAY);
         turn_run(s->turn, batch);
-        CLEANUP(batch_freep) Batch *told = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 1000);
+        CLEANUP(batch_freep) Batch *told UNUSED = answer_all(s, batch, FATE_ACCEPTED, TUESDAY, 1000);
         int64_t last = 0, reminders = 0;
         for (int second = 0; second <= ANSWERS / 20; second++) {
                 int64_t now = 0;
@@ -324,7 +324,7 @@ static void what_is_late_leaves_so_many_a_second_the_oldest_first_and_each_once(
                                 last = p->c->number;
                                 now++;
                         }
-                        CLEANUP(batch_freep) Batch *taken = answer_all(s, next, FATE_ACCEPTED, next->now, 0);
+                        (void)batch_free(answer_all(s, next, FATE_ACCEPTED, next->now, 0));
                 }
                 assert_int_equal(now, second < ANSWERS / 20 ? 20 : 0);
                 reminders += now;
