@@ -40,27 +40,29 @@ const char *kafka_health_text(KafkaHealth health)
 typedef struct Words {
         const char *part;
         KafkaHealth health;
+        bool is_guess; /* librdkafka's, of a connection that was closed without a word */
 } Words;
 
 /* librdkafka calls much by the code of a lost connection, such as a broker that talks TLS when we do not; only the
- * words tell. */
-static KafkaHealth health_of_lost_connection(const char *text)
+ * words tell. Where they guess at our settings, they are right about a first connection; one that worked under the same
+ * settings was closed by a broker that goes down. */
+static KafkaHealth health_of_lost_connection(const char *text, bool has_worked)
 {
         static const Words words[] = {
-                { "SSL listener", KAFKA_TLS },
-                { "PLAINTEXT broker listener", KAFKA_TLS },
-                { "SSL handshake", KAFKA_TLS },
-                { "certificate", KAFKA_TLS },
-                { "require SASL authentication", KAFKA_AUTH },
-                { "failed to resolve", KAFKA_DNS },
+                { "SSL listener", KAFKA_TLS, true },
+                { "PLAINTEXT broker listener", KAFKA_TLS, true },
+                { "SSL handshake", KAFKA_TLS, false },
+                { "certificate", KAFKA_TLS, false },
+                { "require SASL authentication", KAFKA_AUTH, true },
+                { "failed to resolve", KAFKA_DNS, false },
         };
         for (size_t i = 0; i < COUNT_OF(words); i++)
                 if (strcasestr(text, words[i].part))
-                        return words[i].health;
+                        return words[i].is_guess && has_worked ? KAFKA_UNREACHABLE : words[i].health;
         return KAFKA_UNREACHABLE;
 }
 
-KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text)
+KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text, bool has_worked)
 {
         switch ((int)error) {
         case RD_KAFKA_RESP_ERR__RESOLVE:
@@ -75,7 +77,7 @@ KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *te
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
                 return KAFKA_ACL;
         default:
-                return health_of_lost_connection(text);
+                return health_of_lost_connection(text, has_worked);
         }
 }
 
@@ -153,7 +155,7 @@ void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const c
                 intake->is_down = true;
                 return;
         }
-        KafkaHealth cause = health_of_connection_error(error, text);
+        KafkaHealth cause = health_of_connection_error(error, text, intake->has_met);
         if (!cause_is_news(intake, cause, text))
                 return;
         char line[HEALTH_TEXT_BYTES];

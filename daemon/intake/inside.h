@@ -163,7 +163,7 @@ void statistics_read(Intake *intake, Text json);
 void health_connection_works(Intake *intake);
 void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const char *text);
 KafkaHealth health_of_partition_error(rd_kafka_resp_err_t error);
-KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text);
+KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text, bool has_worked);
 /* Looks at everything and tells ops->health if something else is to be said than before. */
 void health_update(Intake *intake);
 

@@ -13,7 +13,7 @@ static void cause_find(rd_kafka_t *client, Arena *arena, KafkaFinding *finding)
                 bool is_cause = rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
                                 rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
                 if (is_cause && words) {
-                        finding->health = health_of_connection_error(rd_kafka_event_error(event), words);
+                        finding->health = health_of_connection_error(rd_kafka_event_error(event), words, false);
                         finding->words = arena_text(arena, text_from(words));
                 }
                 rd_kafka_event_destroy(event);

@@ -645,6 +645,23 @@ static void brokers_that_go_are_named_and_brokers_that_come_back_are_read(void *
         assert_numbers(b, 0, 0, 10);
 }
 
+/* What librdkafka 2.0.2 says when a broker closes a connection that was just made, whatever the reason. */
+static void brokers_that_go_down_are_not_said_to_refuse_a_login_that_worked(void **state)
+{
+        static const char of_login[] = "127.0.0.1:9092/1: Disconnected: verify that security.protocol is correctly "
+                                       "configured, broker might require SASL authentication (after 249ms in state UP)";
+        static const char of_tls[] = "127.0.0.1:9092/1: Disconnected while requesting ApiVersion: might be caused by "
+                                     "incorrect security.protocol configuration (connecting to a SSL listener?)";
+        (void)state;
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_login, false), KAFKA_AUTH);
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_tls, false), KAFKA_TLS);
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_login, true), KAFKA_UNREACHABLE);
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_tls, true), KAFKA_UNREACHABLE);
+        /* What was really found holds at any time: a password is changed, a certificate expires. */
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__AUTHENTICATION, "no", true), KAFKA_AUTH);
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__SSL, "no", true), KAFKA_TLS);
+}
+
 static void without_brokers_it_says_so_and_ends_in_time(void **state)
 {
         Bench *b = *state;
@@ -972,6 +989,7 @@ int main(int argc, char **argv)
                 with_bench(of_another_cluster_nothing_is_read_until_it_is_accepted),
                 with_bench(a_topic_that_may_not_be_read_is_tried_again),
                 with_bench(brokers_that_go_are_named_and_brokers_that_come_back_are_read),
+                cmocka_unit_test(brokers_that_go_down_are_not_said_to_refuse_a_login_that_worked),
                 with_bench(without_brokers_it_says_so_and_ends_in_time),
                 with_bench(a_missing_topic_is_named_and_found_when_it_appears),
                 with_bench(a_topic_that_goes_and_comes_back_is_asked_for_again),
