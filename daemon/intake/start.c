@@ -81,7 +81,7 @@ static int end_ask(Intake *intake, Text topic, int32_t partition, int64_t which,
 int intake_find_ends(Intake *intake, Text topic, int32_t partition, Span patience, int64_t *ret_begin, int64_t *ret_end)
 {
         Span half = { patience.us / 2 };
-        int64_t begin, end;
+        int64_t begin = -1, end = -1;
         int r = end_ask(intake, topic, partition, RD_KAFKA_OFFSET_BEGINNING, half, &begin);
         if (r == 0)
                 r = end_ask(intake, topic, partition, RD_KAFKA_OFFSET_END, half, &end);

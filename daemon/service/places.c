@@ -154,11 +154,10 @@ static void gone_stand(Service *s, Partition *p, const EndsCall *call)
 static void gone_decide(Service *s, Partition *p, const EndsCall *call)
 {
         p->is_gone = false;
-        if (p->next_offset > call->end)
-                gone_stand(s, p, call);
-        else if (p->next_offset >= call->begin)
+        bool is_beyond = p->next_offset > call->end;
+        if (!is_beyond && p->next_offset >= call->begin)
                 service_partition_start(s, p); /* it was there after all */
-        else if (source_stops(s, p->topic))
+        else if (is_beyond || source_stops(s, p->topic))
                 gone_stand(s, p, call);
         else
                 gap_pass(s, p, call->begin);

@@ -21,7 +21,7 @@ static int ask_number(Store *store, const char *sql, int64_t *ret)
 
 static int check_start(Store *store, StoreCheck *check)
 {
-        int64_t tables, pages;
+        int64_t tables = 0, pages = 0;
         int r = ask_number(store, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'", &tables);
         if (r >= 0)
                 r = ask_number(store, "PRAGMA page_count", &pages);
