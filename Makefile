@@ -48,6 +48,11 @@ $(B)/libclosedloop.a: $(OBJECTS)
 $(B)/closedloopd: $(B)/daemon/main.o $(SAN_OBJECTS) $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 
+# The same for a debugger, with each function of the sources where it is called from another file.
+$(B)/tests/closedloopd: $(B)/daemon/main.o $(SAN_OBJECTS) $(B)/libclosedloop.a
+	@mkdir -p $(@D)
+	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+
 $(B)/closedloopctl: $(B)/daemon/ctl/closedloopctl.o $(B)/libclosedloop.a
 	@echo '  LINK $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
 

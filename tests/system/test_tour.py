@@ -25,7 +25,10 @@ def test_one_answer_takes_the_ten_steps_of_the_readme_in_their_order(env: Env):
     kafka = env.kafka()
     topic = env.topic(kafka)
     receivers = env.receivers()
-    daemon = env.daemon(env.config(kafka, topic, receivers)).start()
+    daemon = env.daemon(env.config(kafka, topic, receivers))
+    daemon.program = ROOT / "build" / "tests" / "closedloopd"
+    subprocess.run(["make", "-s", "build/tests/closedloopd"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    daemon.start()
     eventually(lambda: daemon.ctl("status")["kafka"]["partitions"], "the partition has its place")
     assert daemon.process
     script = env.folder / "tour.gdb"
