@@ -26,69 +26,114 @@ const char *doubt_end_text(DoubtEnd end)
         return texts[end];
 }
 
-Doubt doubt_new(WallTime newest, WallTime held_until)
+Doubt doubt_new(ClockPast past)
 {
-        return (Doubt){ .newest = newest, .held_until = held_until, .is_inherited = wall_is_set(held_until) };
+        return (Doubt){ .past = past };
 }
 
-static DoubtNews doubt_begin(Doubt *d, Span by, ClockReading now, DoubtLimits limits)
+static DoubtNews doubt_begin(Doubt *d, DoubtWhy why, Span by, ClockReading now, Span hold)
 {
         d->by = by;
-        if (now.is_synchronised) {
-                d->base = now;
-                return DOUBT_SET;
-        }
+        d->why = why;
+        d->is_quiet = why == DOUBT_AHEAD;
         d->is_open = true;
-        d->ends_at = mono_add(now.boot, limits.hold);
+        d->ends_at = mono_add(now.boot, hold);
         return DOUBT_BEGAN;
+}
+
+static DoubtNews doubt_set(Doubt *d, Span by, ClockReading now)
+{
+        d->by = by;
+        d->why = DOUBT_STEPPED;
+        d->base = now;
+        return DOUBT_SET;
 }
 
 static DoubtNews doubt_finish(Doubt *d, DoubtEnd end)
 {
-        d->is_open = d->is_behind = d->is_inherited = false;
+        d->is_open = d->is_resumed = false;
         d->end = end;
         d->base = d->last;
         return DOUBT_ENDED;
 }
 
-static Span behind(const Doubt *d, ClockReading now)
+/* The boot of the past is over. */
+static bool is_other_boot(const ClockPast *past, ClockReading now)
 {
-        return wall_is_set(d->newest) ? wall_since(d->newest, now.wall) : SPAN_ZERO;
+        return past->boot.us > 0 &&
+               (now.boot.us < past->boot.us || (past->boot_id && now.boot_id && past->boot_id != now.boot_id));
 }
 
-/* Restarts make no doubt longer. */
-static DoubtNews look_inherited(Doubt *d, ClockReading now, DoubtLimits limits)
+/* Where nobody names the boots, it is the same one if the clocks fit. */
+static bool is_same_boot(const ClockPast *past, ClockReading now, DoubtLimits limits)
 {
-        if (now.is_synchronised)
-                return doubt_finish(d, DOUBT_SYNCHRONISED);
-        int64_t left = wall_since(d->held_until, now.wall).us;
-        limits.hold.us = MAX_OF(INT64_C(0), MIN_OF(left, limits.hold.us));
-        return doubt_begin(d, SPAN_ZERO, now, limits);
+        if (past->boot.us == 0 || is_other_boot(past, now))
+                return false;
+        int64_t off = (now.wall.us - past->shown.us) - (now.boot.us - past->boot.us);
+        return (past->boot_id && now.boot_id) || (off < 0 ? -off : off) <= limits.step.us;
 }
 
-/* A clock that is right was ahead when the store was written: nothing to doubt either. */
+/* What has gone by since then for certain: all of it in the same boot, in another one what that has lasted. */
+static Span passed_at_least(const ClockPast *past, ClockReading now, bool is_same)
+{
+        if (is_same)
+                return mono_since(now.boot, past->boot);
+        return is_other_boot(past, now) ? (Span){ now.boot.us } : SPAN_ZERO;
+}
+
+/* Restarts make no doubt longer, and the clock that is doubted has no say in it. */
+static Span hold_left(const ClockPast *past, ClockReading now, DoubtLimits limits)
+{
+        int64_t left = past->ends_at.us - now.boot.us - (is_other_boot(past, now) ? past->boot.us : 0);
+        return (Span){ MAX_OF(INT64_C(0), MIN_OF(left, limits.hold.us)) };
+}
+
+static DoubtNews resume(Doubt *d, DoubtWhy why, ClockReading now, DoubtLimits limits)
+{
+        Span off = drift(d->base, now);
+        d->is_quiet = d->past.is_quiet;
+        if (now.is_synchronised || size_of(off) <= limits.step.us)
+                return doubt_finish(d, now.is_synchronised ? DOUBT_SYNCHRONISED : DOUBT_BACK);
+        Span left = hold_left(&d->past, now, limits);
+        if (left.us == 0)
+                return doubt_finish(d, DOUBT_HELD_LONG_ENOUGH);
+        (void)doubt_begin(d, d->past.is_quiet ? DOUBT_AHEAD : why, off, now, left);
+        d->is_resumed = true;
+        d->is_quiet = d->past.is_quiet;
+        return DOUBT_BEGAN;
+}
+
+/* A clock that is right was ahead when the store was written, or the machine was off: nothing to doubt either. */
 static DoubtNews look_first(Doubt *d, ClockReading now, DoubtLimits limits)
 {
+        const ClockPast *past = &d->past;
         d->is_begun = true;
-        d->base = now;
-        if (d->is_inherited)
-                return look_inherited(d, now, limits);
-        if (behind(d, now).us <= limits.step.us || now.is_synchronised)
+        d->base = d->last = now;
+        if (!wall_is_set(past->believed))
                 return DOUBT_SAME;
-        d->is_behind = true;
-        return doubt_begin(d, (Span){ -behind(d, now).us }, now, limits);
+        bool is_same = is_same_boot(past, now, limits);
+        Span passed = passed_at_least(past, now, is_same);
+        d->base.wall = wall_add(past->believed, passed);
+        Span off = drift(d->base, now), stepped = wall_since(now.wall, wall_add(past->shown, passed));
+        if (size_of(stepped) > STEP_SEEN_MIN.us && (is_same || stepped.us < 0))
+                d->stepped = stepped;
+        DoubtWhy why = is_same ? DOUBT_STEPPED : off.us < 0 ? DOUBT_BEHIND : DOUBT_AHEAD;
+        if (past->ends_at.us > 0)
+                return resume(d, why, now, limits);
+        if (size_of(off) > limits.step.us && !now.is_synchronised)
+                return doubt_begin(d, why, off, now, limits.hold);
+        d->base = now;
+        return is_same && size_of(off) > limits.step.us ? doubt_set(d, off, now) : DOUBT_SAME;
 }
 
 static DoubtNews look_in_doubt(Doubt *d, ClockReading now, DoubtLimits limits)
 {
-        int64_t off = d->is_behind ? behind(d, now).us : size_of(drift(d->base, now));
         if (now.is_synchronised)
                 return doubt_finish(d, DOUBT_SYNCHRONISED);
-        if (off <= limits.step.us && !d->is_inherited)
+        if (size_of(drift(d->base, now)) <= limits.step.us)
                 return doubt_finish(d, DOUBT_BACK);
-        if (now.boot.us >= d->ends_at.us)
-                return doubt_finish(d, DOUBT_HELD_LONG_ENOUGH);
-        return DOUBT_SAME;
+        d->ends_at.us = MIN_OF(d->ends_at.us, mono_add(now.boot, limits.hold).us); /* a reload may have made it less */
+        return now.boot.us >= d->ends_at.us ? doubt_finish(d, DOUBT_HELD_LONG_ENOUGH) : DOUBT_SAME;
 }
 
 /* Small steps add up as long as the base is the same. */
@@ -96,7 +141,8 @@ static DoubtNews look_believing(Doubt *d, ClockReading now, DoubtLimits limits)
 {
         Span by = drift(d->base, now);
         if (size_of(by) > limits.step.us)
-                return doubt_begin(d, by, now, limits);
+                return now.is_synchronised ? doubt_set(d, by, now)
+                                           : doubt_begin(d, DOUBT_STEPPED, by, now, limits.hold);
         if (mono_since(now.boot, d->base.boot).us >= BASE_AGE_MAX.us)
                 d->base = now;
         return DOUBT_SAME;
@@ -104,15 +150,28 @@ static DoubtNews look_believing(Doubt *d, ClockReading now, DoubtLimits limits)
 
 DoubtNews doubt_look(Doubt *d, ClockReading now, DoubtLimits limits)
 {
-        Span stepped = d->is_begun ? drift(d->last, now) : SPAN_ZERO;
-        d->stepped = size_of(stepped) > STEP_SEEN_MIN.us ? stepped : SPAN_ZERO;
-        d->last = now;
         if (!d->is_begun)
                 return look_first(d, now, limits);
+        Span stepped = drift(d->last, now);
+        d->stepped = size_of(stepped) > STEP_SEEN_MIN.us ? stepped : SPAN_ZERO;
+        d->last = now;
         return d->is_open ? look_in_doubt(d, now, limits) : look_believing(d, now, limits);
 }
 
 DoubtNews doubt_trust(Doubt *d)
 {
         return d->is_open ? doubt_finish(d, DOUBT_TRUSTED) : DOUBT_SAME;
+}
+
+ClockPast doubt_past(const Doubt *d)
+{
+        Span since_base = mono_since(d->last.boot, d->base.boot);
+        return (ClockPast){
+                .believed = d->is_open ? wall_add(d->base.wall, since_base) : d->last.wall,
+                .shown = d->last.wall,
+                .boot = d->last.boot,
+                .boot_id = d->last.boot_id,
+                .ends_at = d->is_open ? d->ends_at : (MonoTime){ 0 },
+                .is_quiet = d->is_open && d->is_quiet,
+        };
 }

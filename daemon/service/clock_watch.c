@@ -54,7 +54,7 @@ void service_clock_note(Service *s, const Batch *batch)
                 s->cases_held = 0;
         else if (batch->cases_held >= 0)
                 s->cases_held = batch->cases_held;
-        if (batch->clock_news == DOUBT_BEGAN || batch->clock_news == DOUBT_SET)
+        if ((batch->clock_news == DOUBT_BEGAN && !s->clock.is_resumed) || batch->clock_news == DOUBT_SET)
                 metrics_add(s->metrics, METRIC_CLOCK_JUMP, TEXT_NONE, TEXT_NONE, 1);
         Text words = clock_words(&s->clock, arena), hold = span_text(arena, s->config->clock.hold);
         if (batch->clock_news == DOUBT_BEGAN)

@@ -1,19 +1,60 @@
 /* clock_turn.c - what a turn does about a clock that was set: who is told, what is held, what may wait no longer. */
 #include "inside.h"
 
-static const char META_KEY[] = "clock"; /* the last time that was believed; while in doubt: a space, and until when */
+/* The last time that was believed; since boot, at that moment; which boot. While in doubt also: since boot, when it
+ * ends; what the clock showed; whether operators were spared. Earlier versions wrote the first, in doubt also when it
+ * ends. */
+static const char META_KEY[] = "clock";
+
+enum {
+        PAST_NUMBERS_MAX = 6
+};
+
+static const int64_t TIME_MAX_US = INT64_C(253402300800000000); /* year 10000 */
+
+static int64_t time_bounded(int64_t us)
+{
+        return MAX_OF(INT64_C(0), MIN_OF(us, TIME_MAX_US));
+}
+
+static ClockPast past_read(Text text)
+{
+        int64_t numbers[PAST_NUMBERS_MAX] = { 0 };
+        size_t count = 0;
+        Text word;
+        while (count < PAST_NUMBERS_MAX && text_split(&text, ' ', &word) && text_integer(word, &numbers[count]))
+                count++;
+        if (count == 0)
+                return (ClockPast){ .believed = WALL_NONE };
+        WallTime believed = { time_bounded(numbers[0]) };
+        if (count < 3)
+                return (ClockPast){ .believed = believed,
+                                    .shown = believed,
+                                    .ends_at = { count == 2 ? TIME_MAX_US : 0 } };
+        return (ClockPast){ .believed = believed,
+                            .shown = { count == PAST_NUMBERS_MAX ? time_bounded(numbers[4]) : believed.us },
+                            .boot = { time_bounded(numbers[1]) },
+                            .boot_id = numbers[2],
+                            .ends_at = { count == PAST_NUMBERS_MAX ? time_bounded(numbers[3]) : 0 },
+                            .is_quiet = numbers[5] != 0 };
+}
+
+static Text past_text(const ClockPast *past, Arena *arena)
+{
+        Text known = arena_textf(arena, "%lld %lld %lld", (long long)past->believed.us, (long long)past->boot.us,
+                                 (long long)past->boot_id);
+        if (past->ends_at.us == 0)
+                return known;
+        return arena_textf(arena, TEXT_F " %lld %lld %d", TEXT_ARG(known), (long long)past->ends_at.us,
+                           (long long)past->shown.us, past->is_quiet);
+}
 
 int turn_clock_load(Turn *turn)
 {
         CLEANUP(arena_freep) Arena *arena = arena_new(256);
-        Text text = TEXT_NONE, first;
-        int64_t newest = WALL_NONE.us, until = WALL_NONE.us;
+        Text text = TEXT_NONE;
         int r = store_meta_get(turn->store, META_KEY, arena, &text);
-        if (r >= 0 && text.data && text_split(&text, ' ', &first))
-                (void)text_integer(first, &newest);
-        if (r >= 0 && text.len > 0)
-                (void)text_integer(text, &until);
-        turn->doubt = doubt_new((WallTime){ newest }, (WallTime){ until });
+        turn->doubt = doubt_new(past_read(r >= 0 ? text : TEXT_NONE));
         turn->clock_saved_at = WALL_NONE;
         return r;
 }
@@ -40,7 +81,7 @@ static void turn_look_again(Turn *turn)
 
 void turn_clock(Turn *turn, Batch *batch)
 {
-        const ClockReading now = { batch->now, batch->boot, batch->is_synchronised };
+        const ClockReading now = { batch->now, batch->boot, batch->boot_id, batch->is_synchronised };
         batch->clock_news = DOUBT_SAME;
         batch->cases_held = -1;
         if (batch->boot.us == 0)
@@ -54,8 +95,9 @@ void turn_clock(Turn *turn, Batch *batch)
                 for (size_t i = 0; i < turn->lane_count; i++)
                         lane_set_back(turn->lanes[i], batch->now, turn->doubt.stepped);
         }
-        bool is_known = batch->clock_news == DOUBT_BEGAN && turn->doubt.is_inherited; /* told before the restart */
-        if ((batch->clock_news == DOUBT_BEGAN && !is_known) || batch->clock_news == DOUBT_ENDED)
+        bool is_old = batch->clock_news == DOUBT_BEGAN && turn->doubt.is_resumed; /* told before the restart */
+        bool is_turn = batch->clock_news == DOUBT_BEGAN || batch->clock_news == DOUBT_ENDED;
+        if (is_turn && !is_old && !turn->doubt.is_quiet)
                 turn->clock_says = batch->clock_news;
         if (turn->doubt.stepped.us != 0 || batch->clock_news != DOUBT_SAME) {
                 turn_look_again(turn);
@@ -91,10 +133,13 @@ Text clock_words(const Doubt *doubt, Arena *arena)
         int64_t seconds =
                 ((is_back ? -doubt->by.us : doubt->by.us) + 500000) / 1000000; /* the clocks are read in turn */
         Text by = span_text(arena, span_times(SPAN_SECOND, seconds));
-        if (doubt->is_inherited)
-                return TEXT("it was in doubt when the service stopped");
-        if (doubt->is_behind)
+        if (doubt->why == DOUBT_BEHIND)
                 return arena_textf(arena, "it is " TEXT_F " before the newest time in the store", TEXT_ARG(by));
+        if (doubt->why == DOUBT_AHEAD)
+                return arena_textf(arena,
+                                   "it is " TEXT_F " after the last time in the store, and nothing says whether the "
+                                   "machine was off for so long",
+                                   TEXT_ARG(by));
         return arena_textf(arena, "it was set %s by " TEXT_F, is_back ? "back" : "forward", TEXT_ARG(by));
 }
 
@@ -127,9 +172,6 @@ int work_clock(Work *w)
         if (r < 0 || !turn_clock_writes(turn, w->batch))
                 return r;
         turn->clock_saved_at = w->now;
-        if (!turn->doubt.is_open)
-                return store_meta_set(w->store, META_KEY, arena_textf(w->arena, "%lld", (long long)w->now.us));
-        return store_meta_set(w->store, META_KEY,
-                              arena_textf(w->arena, "%lld %lld", (long long)turn->doubt.base.wall.us,
-                                          (long long)turn_clock_wake_at(turn, w->batch).us));
+        ClockPast past = doubt_past(&turn->doubt);
+        return store_meta_set(w->store, META_KEY, past_text(&past, w->arena));
 }

@@ -11,6 +11,7 @@
 
 struct TurnThread {
         Turn *turn;
+        int64_t boot_id;
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t changed;
@@ -48,6 +49,7 @@ static void *thread_main(void *userdata)
         for (Batch *batch = thread_wait(t); batch; batch = thread_wait(t)) {
                 batch->now = clock_wall();
                 batch->boot = clock_boot();
+                batch->boot_id = t->boot_id;
                 batch->is_synchronised = clock_is_synchronised();
                 turn_run(t->turn, batch);
                 thread_give_back(t, batch);
@@ -77,6 +79,7 @@ int turn_thread_new(Turn *turn, TurnThread **ret)
         TurnThread *t = calloc(1, sizeof(*t));
         must(t != NULL);
         t->turn = turn;
+        t->boot_id = clock_boot_id();
         t->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         must(t->fd >= 0);
         pthread_condattr_t monotonic;

@@ -78,7 +78,8 @@ static const MetricRow TABLE[METRIC_MAX] = {
         [METRIC_BUILD_INFO] = { "build_info", METRIC_GAUGE, "version", NULL, NULL,
                                 "Always 1; the label says what is running." },
         [METRIC_CLOCK_JUMP] = { "clock_jump_total", METRIC_COUNTER, NULL, NULL, NULL,
-                                "How often the machine's clock was set by more than clock.step." },
+                                "How often the machine's clock was set by more than clock.step, or doubted at a "
+                                "start." },
         [METRIC_RUNGS_HELD] = { "rungs_held", METRIC_GAUGE, NULL, NULL, NULL,
                                 "Cases with rungs that are due and held because the clock is in doubt." },
         [METRIC_KAFKA_UP] = { "kafka_up", METRIC_GAUGE, NULL, NULL, NULL, "1 if the Kafka client is well, else 0." },

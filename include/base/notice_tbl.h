@@ -69,9 +69,10 @@
         /* ---- clock */ \
         X(CLOCK_DOUBT, WARNING, "e77a4252afb94a728a194c563c53cb11", \
           "the machine's clock is in doubt", \
-          "It was set by more than clock.step, or at the start it was before the newest time in the store, and " \
-          "nothing says that it is right. Reminders and escalations are held, at most for clock.hold; alerts are " \
-          "not.", \
+          "It was set by more than clock.step, also while the service was down. Or the machine was started, and its " \
+          "clock is before the last time in the store, or so much later that it was either off for so long or has a " \
+          "wrong clock. Nothing says that it is right. Reminders and escalations are held, at most for clock.hold; " \
+          "alerts are not.", \
           "Look at timedatectl. If the clock is wrong, mend it, best by time synchronisation (systemd-timesyncd or " \
           "chrony); if it is right, closedloopctl clock trust.") \
         X(CLOCK_AGAIN, NOTICE, "490499f1878242ad8d6a415882e812ec", \

@@ -142,6 +142,7 @@ struct Batch {
         Config *config;
         WallTime now;         /* sampled once, when the turn starts */
         MonoTime boot;        /* with it; 0: nobody asks whether it may be believed */
+        int64_t boot_id;      /* of which boot; 0: not known */
         bool is_synchronised; /* likewise */
         OffsetMove *moves;
         size_t move_count, move_capacity;

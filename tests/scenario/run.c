@@ -38,14 +38,20 @@ static void do_after(World *w, Line *line)
         world_advance(w, wall_add(w->now, span_read(w, words_join(w, line->rest, line->rest_count))), true);
 }
 
+static Span jump_read(World *w, Text way, const Line *line)
+{
+        Span by = span_read(w, words_join(w, line->rest, line->rest_count));
+        if (text_is(way, "back"))
+                by.us = -by.us;
+        else if (!text_is(way, "forward"))
+                fail(w, "expected forward or back");
+        return by;
+}
+
 /* Somebody sets it: no time has passed. */
 static void do_clock_jumps(World *w, Line *line)
 {
-        Span by = span_read(w, words_join(w, line->rest, line->rest_count));
-        if (text_is(line->stars[0], "back"))
-                by.us = -by.us;
-        else if (!text_is(line->stars[0], "forward"))
-                fail(w, "expected forward or back");
+        Span by = jump_read(w, line->stars[0], line);
         w->wake_at = w->now; /* the service has run before, also if it was just started again */
         world_settle(w);
         w->now = w->wake_at = wall_add(w->now, by);
@@ -83,6 +89,47 @@ static void do_down(World *w, Line *line)
         Moment m = moment_read(w, line->rest, line->rest_count);
         w->now = moment_instant(w, &m);
         do_restart(w, line);
+}
+
+/* The machine takes a minute to boot, and has no idea how long it was off. */
+static void boot(World *w)
+{
+        w->boot_id++;
+        w->booted_at = wall_sub(w->now, (Span){ w->jumped.us + SPAN_MINUTE.us });
+}
+
+static void do_machine_off(World *w, Line *line)
+{
+        Moment m = moment_read(w, line->rest, line->rest_count);
+        w->wake_at = w->now; /* until now it has run: it keeps the time each minute */
+        world_settle(w);
+        w->now = moment_instant(w, &m);
+        boot(w);
+        do_restart(w, line);
+}
+
+static void off_jump(World *w, Line *line, bool is_machine)
+{
+        Span by = jump_read(w, line->stars[0], line);
+        w->wake_at = w->now;
+        world_settle(w);
+        w->now = wall_add(w->now, SPAN_MINUTE);
+        if (is_machine)
+                boot(w);
+        w->now = wall_add(w->now, by);
+        w->jumped.us += by.us;
+        w->is_synchronised = false;
+        do_restart(w, line);
+}
+
+static void do_service_down_jump(World *w, Line *line)
+{
+        off_jump(w, line, false);
+}
+
+static void do_machine_off_jump(World *w, Line *line)
+{
+        off_jump(w, line, true);
 }
 
 static void reload_expect(World *w, Text name, Text refusal)
@@ -605,6 +652,9 @@ static const Statement statements[] = {
         { "the clock is trusted", do_clock_trusted },
         { "restart", do_restart },
         { "the service is down until ...", do_down },
+        { "the machine is off until ...", do_machine_off },
+        { "while the service is down the clock jumps * ...", do_service_down_jump },
+        { "while the machine is off the clock jumps * ...", do_machine_off_jump },
         { "reload * is refused *", do_reload_refused },
         { "reload *", do_reload },
         { "answer *", do_answer },

@@ -128,7 +128,8 @@ static void figures_add(World *w, const TurnFigures *more)
 void world_turn(World *w, Batch *batch)
 {
         batch->now = w->now;
-        batch->boot = (MonoTime){ w->now.us - w->jumped.us };
+        batch->boot = (MonoTime){ w->now.us - w->jumped.us - w->booted_at.us };
+        batch->boot_id = w->boot_id;
         batch->is_synchronised = w->is_synchronised;
         batch->parcels_wanted = OUTBOX_ROOM;
         turn_run(w->turn, batch);
@@ -142,6 +143,8 @@ void world_turn(World *w, Batch *batch)
         }
         figures_add(w, &batch->figures);
         w->in_doubt = batch->clock.is_open;
+        if (!w->in_doubt)
+                w->believed = w->jumped;
         w->wake_at = batch->has_more ? w->now : batch->wake_at;
         promises_check(w);
 }
@@ -258,6 +261,8 @@ void world_start(World *w)
         w->judge = judge_new();
         turn_make(w);
         topics_make(w);
+        w->boot_id = 1;
+        w->booted_at = wall_sub(w->now, SPAN_DAY);
         w->has_started = true;
 }
 

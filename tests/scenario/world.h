@@ -70,7 +70,10 @@ typedef struct World {
         Judge *judge;
         WallTime now, wake_at;
         const Zone *zone;
-        Span jumped; /* the wall clock, against the one that nobody sets */
+        Span jumped;   /* the wall clock, against the one that nobody sets */
+        Span believed; /* so much of that nobody doubts any more */
+        int64_t boot_id;
+        WallTime booted_at;
         bool is_synchronised, in_doubt;
         bool clock_waits; /* `before the clock`: what is due now waits for the next statement's turn */
         bool has_started;

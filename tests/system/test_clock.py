@@ -169,6 +169,11 @@ class Scene:
         found = [json.loads(record["body"]) for record in self.receivers.records("http", "/hook/ines")]
         return [message["data"].get("text", json.dumps(message)) for message in found if message["type"] == "operator"]
 
+    def boots(self, number):
+        """The machine has booted a minute ago."""
+        self.daemon.environment["CLOSEDLOOP_BOOT_ID"] = f"{number:08x}-0000-4000-8000-000000000000"
+        self.faults.set(boot_us=(60 - int(time.clock_gettime(time.CLOCK_BOOTTIME))) * 1_000_000)
+
     def clock(self):
         return self.daemon.ctl("status")["clock"]
 
@@ -257,6 +262,7 @@ def test_clock_wrong_at_boot_is_seen_by_what_the_store_knows(env: Env):
     scene.answer(due_in=8)
     scene.await_kinds("case.opened")
     assert scene.daemon.stop() == 0
+    scene.boots(2)
     scene.faults.clock(-10 * HOUR)
     scene.daemon.start()
     doubt = scene.await_doubt()
@@ -268,6 +274,73 @@ def test_clock_wrong_at_boot_is_seen_by_what_the_store_knows(env: Env):
     eventually(lambda: scene.kinds().count("case.reminded") == 1, "the reminder comes, once")
     env.fault("Time: the clock is wrong at boot", noticed="reminders and escalations are held until it is right, operators "
               "are told; alerts go on", within=60, over=60, logged="the machine's clock is in doubt")
+
+
+def test_clock_set_forward_while_the_service_is_down_escalates_nothing_early(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=HOUR)
+    scene.await_kinds("case.opened")
+    for end in (scene.daemon.stop, scene.daemon.kill):      # the second one in doubt, and killed
+        end()
+        scene.faults.clock(10 * HOUR)
+        scene.daemon.start()
+        doubt = scene.await_doubt()
+        assert doubt["words"].startswith("it was set forward by 10 h"), doubt
+        eventually(lambda: scene.clock()["cases_held"] == 1, "its reminder and more would be due")
+    scene.answer()
+    scene.await_kinds("case.opened", "case.opened")     # alerts are not held
+    eventually(lambda: len(scene.operators()) == 1, f"operators heard {scene.operators()}")     # once
+    scene.daemon.kill()
+    scene.faults.clock(0)
+    scene.daemon.start()
+    eventually(lambda: len(scene.operators()) == 2, f"operators heard {scene.operators()}")
+    scene.await_doubt(False)
+    scene.turns_pass()
+    assert set(scene.kinds()) == {"case.opened"}, scene.kinds()     # the kill may have one repeated
+    env.fault("Time: the clock is set forward while the service is down", noticed="reminders and escalations are held, "
+              "operators are told and status says so; alerts go on", within=60, over=60,
+              logged="the machine's clock is in doubt")
+
+
+def test_clock_ahead_at_boot_or_a_night_without_power_holds_rungs_and_no_alert(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=HOUR)
+    scene.await_kinds("case.opened")
+    assert scene.daemon.stop() == 0
+    scene.boots(2)
+    scene.faults.clock(10 * HOUR)       # it says that the night is over
+    scene.daemon.start()
+    doubt = scene.await_doubt()
+    assert "after the last time in the store" in doubt["words"], doubt
+    eventually(lambda: scene.clock()["cases_held"] == 1, "its reminder and more would be due")
+    scene.answer()
+    scene.await_kinds("case.opened", "case.opened")     # alerts are not held
+    scene.turns_pass()
+    scene.faults.clock(0)
+    scene.faults.set(is_synchronised=1)
+    scene.await_doubt(False)
+    scene.turns_pass()
+    assert scene.kinds() == ["case.opened", "case.opened"], scene.kinds()
+    assert not scene.operators(), "on any cold morning the same: nobody is woken for it"
+    assert scene.daemon.log.read_text(encoding="utf-8").count("the machine's clock is in doubt") == 1
+    env.fault("Time: the clock is ahead at boot, or the machine was off for long", noticed="reminders and escalations are "
+              "held until it is synchronised, 15 minutes at most, and status says so; alerts go on", within=60, over=60,
+              logged="the machine's clock is in doubt")
+
+
+def test_an_ordinary_reboot_holds_nothing(env: Env):
+    scene = Scene(env)
+    scene.daemon.start()
+    scene.answer(due_in=6)
+    scene.await_kinds("case.opened")
+    assert scene.daemon.stop() == 0
+    scene.boots(2)
+    scene.faults.clock(240)             # off for three minutes, and one to boot
+    scene.daemon.start()
+    scene.await_kinds("case.opened", "case.reminded")
+    assert not scene.clock()["in_doubt"] and scene.daemon.metric("closedloop_clock_jump_total") == 0
 
 
 def test_clock_that_the_kernel_calls_synchronised_is_not_doubted(env: Env):

@@ -19,7 +19,8 @@ typedef struct Machine {
 
 static Machine machine(void)
 {
-        Machine m = { .doubt = doubt_new(WALL_NONE, WALL_NONE), .now = { .wall = NOON, .boot = { 1000000 } } };
+        Machine m = { .doubt = doubt_new((ClockPast){ .believed = WALL_NONE }),
+                      .now = { .wall = NOON, .boot = { 1000000 } } };
         assert_int_equal(doubt_look(&m.doubt, m.now, LIMITS), DOUBT_SAME);
         return m;
 }
@@ -131,50 +132,181 @@ static void a_clock_that_runs_fast_or_a_machine_that_slept_is_not_doubted(void *
         }
 }
 
-static void at_the_start_a_clock_before_the_newest_time_of_the_store_is_doubted(void **state UNUSED)
+/* ---- at the start ----------------------------------------------------------------------------------------------- */
+
+enum {
+        FIRST = 1111, /* boots */
+        OTHER = 2222,
+        MINUTE = 60,
+        HOUR = 3600,
+        DAY = 86400,
+        YEARS = 10 * 365 * DAY
+};
+
+/* The service ended at noon, an hour after the boot, and believed its clock. */
+typedef struct Start {
+        const char *name;
+        int64_t past_boot_id, boot_id; /* 0: nobody says */
+        int64_t wall, boot;            /* seconds: after noon, since boot */
+        bool is_synchronised;
+        DoubtNews news;
+        DoubtWhy why;
+        int64_t by, stepped;
+} Start;
+
+static const Start STARTS[] = {
+        { "at once", FIRST, FIRST, 1, HOUR + 1, false, DOUBT_SAME, 0, 0, 0 },
+        { "after a weekend", FIRST, FIRST, 2 * DAY, HOUR + 2 * DAY, false, DOUBT_SAME, 0, 0, 0 },
+        { "set forward meanwhile", FIRST, FIRST, 10 * HOUR + 2, HOUR + 2, false, DOUBT_BEGAN, DOUBT_STEPPED, 10 * HOUR,
+          10 * HOUR },
+        { "set forward a little", FIRST, FIRST, 299, HOUR, false, DOUBT_SAME, 0, 0, 299 },
+        { "set back meanwhile", FIRST, FIRST, -2 * HOUR, HOUR + 9, false, DOUBT_BEGAN, DOUBT_STEPPED, -2 * HOUR - 9,
+          -2 * HOUR - 9 },
+        { "set back in a long night, and still later", FIRST, FIRST, 2 * HOUR, 9 * HOUR, false, DOUBT_BEGAN,
+          DOUBT_STEPPED, -6 * HOUR, -6 * HOUR },
+        { "set right meanwhile", FIRST, FIRST, 10 * HOUR, HOUR, true, DOUBT_SET, DOUBT_STEPPED, 10 * HOUR, 10 * HOUR },
+        { "set forward by years", FIRST, FIRST, YEARS, HOUR, false, DOUBT_BEGAN, DOUBT_STEPPED, YEARS, YEARS },
+        { "an ordinary reboot", FIRST, OTHER, 90, 30, false, DOUBT_SAME, 0, 0, 0 },
+        { "an ordinary reboot of long ago", FIRST, OTHER, 8 * DAY, 8 * DAY - 200, false, DOUBT_SAME, 0, 0, 0 },
+        { "a slow reboot", FIRST, OTHER, 299, 0, false, DOUBT_SAME, 0, 0, 0 },
+        { "a night without power, or a clock ahead", FIRST, OTHER, 9 * HOUR, 20, false, DOUBT_BEGAN, DOUBT_AHEAD,
+          9 * HOUR - 20, 0 },
+        { "the same, synchronised", FIRST, OTHER, 9 * HOUR, 20, true, DOUBT_SAME, 0, 0, 0 },
+        { "a clock in local time", FIRST, OTHER, HOUR + 60, 20, false, DOUBT_BEGAN, DOUBT_AHEAD, HOUR + 40, 0 },
+        { "years ahead", FIRST, OTHER, YEARS, 1, false, DOUBT_BEGAN, DOUBT_AHEAD, YEARS - 1, 0 },
+        { "a dead battery", FIRST, OTHER, -50 * (int64_t)YEARS / 10, 20, false, DOUBT_BEGAN, DOUBT_BEHIND,
+          -50 * (int64_t)YEARS / 10 - 20, -50 * (int64_t)YEARS / 10 - 20 },
+        { "behind by what has passed since this boot", FIRST, OTHER, 10, 1000, false, DOUBT_BEGAN, DOUBT_BEHIND, -990,
+          -990 },
+        { "behind, synchronised: it was ahead before", FIRST, OTHER, -HOUR, 20, true, DOUBT_SAME, 0, 0, -HOUR - 20 },
+        { "nameless, the clocks fit", 0, 0, 2 * DAY, HOUR + 2 * DAY, false, DOUBT_SAME, 0, 0, 0 },
+        { "nameless, another boot by its clock", 0, 0, 90, 30, false, DOUBT_SAME, 0, 0, 0 },
+        { "nameless, an uptime of days", 0, 0, 20, 8 * DAY, false, DOUBT_SAME, 0, 0, 0 },
+        { "nameless, ahead", 0, 0, 10 * HOUR, HOUR + 60, false, DOUBT_BEGAN, DOUBT_AHEAD, 10 * HOUR, 0 },
+        { "nameless, behind", 0, FIRST, -HOUR, HOUR + 60, false, DOUBT_BEGAN, DOUBT_BEHIND, -HOUR, -HOUR },
+        { "a boot by the same name that counts from its start again", FIRST, FIRST, 90, 30, false, DOUBT_SAME, 0, 0,
+          0 },
+};
+
+static ClockPast past_of(int64_t boot_id)
 {
-        const ClockReading now = { .wall = NOON, .boot = { 1 } };
-        for (size_t i = 0; i < COUNT_OF(STEPS); i++) {
-                Span ahead = { STEPS[i] * 1000000 };
-                Doubt late = doubt_new(wall_add(NOON, ahead), WALL_NONE),
-                      early = doubt_new(wall_sub(NOON, ahead), WALL_NONE);
-                assert_int_equal(doubt_look(&late, now, LIMITS), STEPS[i] > 300 ? DOUBT_BEGAN : DOUBT_SAME);
-                assert_int_equal(doubt_look(&early, now, LIMITS), DOUBT_SAME);
-                Doubt synchronised = doubt_new(wall_add(NOON, ahead), WALL_NONE);
-                ClockReading right = now;
-                right.is_synchronised = true;
-                assert_int_equal(doubt_look(&synchronised, right, LIMITS), DOUBT_SAME);
+        return (ClockPast){ .believed = NOON, .shown = NOON, .boot = { HOUR * INT64_C(1000000) }, .boot_id = boot_id };
+}
+
+static ClockReading reading(int64_t wall, int64_t boot, int64_t boot_id, bool is_synchronised)
+{
+        return (ClockReading){
+                wall_add(NOON, span_times(SPAN_SECOND, wall)), { boot * 1000000 }, boot_id, is_synchronised
+        };
+}
+
+static void a_start_believes_what_the_last_service_leaves_to_expect(void **state UNUSED)
+{
+        for (size_t i = 0; i < COUNT_OF(STARTS); i++) {
+                const Start *s = &STARTS[i];
+                Doubt d = doubt_new(past_of(s->past_boot_id));
+                DoubtNews news = doubt_look(&d, reading(s->wall, s->boot, s->boot_id, s->is_synchronised), LIMITS);
+                if (news != s->news || (news != DOUBT_SAME && (d.why != s->why || d.by.us != s->by * 1000000)) ||
+                    d.stepped.us != s->stepped * 1000000)
+                        fail_msg("%s: news %d, why %d, by %lld s, stepped %lld s", s->name, news, d.why,
+                                 (long long)(d.by.us / 1000000), (long long)(d.stepped.us / 1000000));
+                assert_int_equal(d.is_open, s->news == DOUBT_BEGAN);
+                assert_int_equal(d.is_open && d.is_quiet, s->news == DOUBT_BEGAN && s->why == DOUBT_AHEAD);
         }
-        Doubt doubt = doubt_new(wall_add(NOON, SPAN_DAY), WALL_NONE);
-        Machine m = { .doubt = doubt, .now = now };
+}
+
+static void a_start_whose_store_knows_no_time_believes(void **state UNUSED)
+{
+        Doubt d = doubt_new((ClockPast){ .believed = WALL_NONE });
+        assert_int_equal(doubt_look(&d, reading(YEARS, 5, FIRST, false), LIMITS), DOUBT_SAME);
+}
+
+/* Whatever a start makes of its clock: no rung waits longer than that. */
+static void a_doubt_of_a_start_ends_in_time(void **state UNUSED)
+{
+        for (size_t i = 0; i < COUNT_OF(STARTS); i++) {
+                const Start *s = &STARTS[i];
+                Machine m = { .doubt = doubt_new(past_of(s->past_boot_id)),
+                              .now = reading(s->wall, s->boot, s->boot_id, s->is_synchronised) };
+                if (doubt_look(&m.doubt, m.now, LIMITS) != DOUBT_BEGAN)
+                        continue;
+                assert_int_equal(pass(&m, 899), DOUBT_SAME);
+                assert_int_equal(pass(&m, 1), DOUBT_ENDED);
+                Doubt next = doubt_new(doubt_past(&m.doubt));
+                assert_int_equal(doubt_look(&next, m.now, LIMITS), DOUBT_SAME); /* and the next start believes it */
+        }
+}
+
+static void a_doubt_outlives_a_restart_and_knows_how_far_the_clock_is_off(void **state UNUSED)
+{
+        Machine m = machine();
+        m.now.boot_id = FIRST;
+        assert_int_equal(pass(&m, 1), DOUBT_SAME);
+        assert_int_equal(set(&m, 36000), DOUBT_BEGAN);
+        assert_int_equal(pass(&m, 100), DOUBT_SAME);
+        for (int i = 0; i < 3; i++) {
+                m.doubt = doubt_new(doubt_past(&m.doubt));
+                assert_int_equal(pass(&m, 100), DOUBT_BEGAN);
+                assert_true(m.doubt.is_resumed && !m.doubt.is_quiet);
+                assert_int_equal(m.doubt.by.us, 36000 * INT64_C(1000000));
+                assert_int_equal(m.doubt.stepped.us, 0); /* what is pending has been set already */
+        }
+        assert_int_equal(pass(&m, 499), DOUBT_SAME);
+        Machine set_back = m;
+        assert_int_equal(pass(&m, 1), DOUBT_ENDED); /* 900 seconds in all */
+        assert_int_equal(m.doubt.end, DOUBT_HELD_LONG_ENOUGH);
+        set_back.doubt = doubt_new(doubt_past(&set_back.doubt));
+        assert_int_equal(set(&set_back, -36000), DOUBT_ENDED);
+        assert_int_equal(set_back.doubt.end, DOUBT_BACK);
+        assert_int_equal(set_back.doubt.stepped.us, -36000 * INT64_C(1000000));
+}
+
+static void a_machine_that_boots_again_and_again_in_doubt_holds_no_longer_for_that(void **state UNUSED)
+{
+        int64_t held = 0;
+        Machine m = { .doubt = doubt_new(past_of(FIRST)), .now = reading(9 * HOUR, 0, OTHER, false) };
         assert_int_equal(doubt_look(&m.doubt, m.now, LIMITS), DOUBT_BEGAN);
-        assert_int_equal(m.doubt.by.us, -SPAN_DAY.us);
-        assert_int_equal(set(&m, 86400), DOUBT_ENDED);
-        assert_int_equal(m.doubt.end, DOUBT_BACK);
-}
-
-static void a_doubt_outlives_a_restart_and_is_no_longer_for_that(void **state UNUSED)
-{
-        static const int64_t left[] = { 0, 1, 500, 900, 5000 };
-        for (size_t i = 0; i < COUNT_OF(left); i++) {
-                WallTime now = wall_add(NOON, SPAN_DAY), until = wall_add(now, span_times(SPAN_SECOND, left[i]));
-                Machine m = { .doubt = doubt_new(NOON, until), .now = { .wall = now, .boot = { 1 } } };
-                assert_int_equal(doubt_look(&m.doubt, m.now, LIMITS), DOUBT_BEGAN);
-                assert_true(m.doubt.is_inherited);
-                int64_t seconds = 1;
-                while (pass(&m, 1) == DOUBT_SAME)
-                        seconds++;
-                assert_int_equal(seconds, MAX_OF(INT64_C(1), MIN_OF(left[i], INT64_C(900))));
-                assert_false(m.doubt.is_inherited);
+        for (int boot = 0; boot < 100 && m.doubt.is_open; boot++) {
+                held += 100;
+                if (pass(&m, 100) == DOUBT_ENDED)
+                        break;
+                m.doubt = doubt_new(doubt_past(&m.doubt));
+                m.now.boot_id++;
+                m.now.boot.us = 0;
+                m.now.wall.us += (boot % 2 ? 30 : 5) * INT64_C(3600000000); /* each time further ahead */
+                (void)doubt_look(&m.doubt, m.now, LIMITS);
+                assert_true(!m.doubt.is_open || m.doubt.is_quiet);
         }
+        assert_false(m.doubt.is_open);
+        assert_int_equal(held, 900);
 }
 
-static void a_doubt_is_over_when_the_clock_is_synchronised_at_the_restart(void **state UNUSED)
+static void a_doubt_is_over_when_the_clock_is_right_after_a_reboot(void **state UNUSED)
 {
-        Machine m = { .doubt = doubt_new(NOON, wall_add(NOON, SPAN_HOUR)), .now = { NOON, { 1 }, true } };
-        assert_int_equal(doubt_look(&m.doubt, m.now, LIMITS), DOUBT_ENDED);
-        assert_int_equal(pass(&m, 10), DOUBT_SAME);
-        assert_false(m.doubt.is_open);
+        ClockPast past = past_of(FIRST);
+        past.ends_at = (MonoTime){ (HOUR + 500) * INT64_C(1000000) };
+        past.shown = wall_add(NOON, SPAN_DAY);
+        Doubt mended = doubt_new(past), synchronised = doubt_new(past), still = doubt_new(past);
+        assert_int_equal(doubt_look(&mended, reading(100, 30, OTHER, false), LIMITS), DOUBT_ENDED);
+        assert_int_equal(mended.end, DOUBT_BACK);
+        assert_int_equal(mended.stepped.us, (100 - 30 - DAY) * INT64_C(1000000));
+        assert_int_equal(doubt_look(&synchronised, reading(5 * DAY, 30, OTHER, true), LIMITS), DOUBT_ENDED);
+        assert_int_equal(synchronised.end, DOUBT_SYNCHRONISED);
+        assert_int_equal(doubt_look(&still, reading(DAY, 30, OTHER, false), LIMITS), DOUBT_BEGAN);
+        assert_int_equal(still.ends_at.us, 500 * INT64_C(1000000)); /* since boot: of which 30 are over */
+        assert_false(still.is_quiet);                               /* operators heard of it: also that it is over */
+}
+
+static void a_reload_may_make_a_doubt_shorter(void **state UNUSED)
+{
+        Machine m = machine();
+        assert_int_equal(set(&m, 36000), DOUBT_BEGAN);
+        const DoubtLimits shorter = { LIMITS.step, { 60 * INT64_C(1000000) } };
+        m.now.wall.us += 1000000;
+        m.now.boot.us += 1000000;
+        assert_int_equal(doubt_look(&m.doubt, m.now, shorter), DOUBT_SAME);
+        assert_int_equal(pass(&m, 59), DOUBT_SAME);
+        assert_int_equal(pass(&m, 1), DOUBT_ENDED);
 }
 
 int main(void)
@@ -188,9 +320,13 @@ int main(void)
                 cmocka_unit_test(an_operator_ends_a_doubt),
                 cmocka_unit_test(small_steps_in_one_minute_add_up),
                 cmocka_unit_test(a_clock_that_runs_fast_or_a_machine_that_slept_is_not_doubted),
-                cmocka_unit_test(a_doubt_outlives_a_restart_and_is_no_longer_for_that),
-                cmocka_unit_test(a_doubt_is_over_when_the_clock_is_synchronised_at_the_restart),
-                cmocka_unit_test(at_the_start_a_clock_before_the_newest_time_of_the_store_is_doubted),
+                cmocka_unit_test(a_start_believes_what_the_last_service_leaves_to_expect),
+                cmocka_unit_test(a_start_whose_store_knows_no_time_believes),
+                cmocka_unit_test(a_doubt_of_a_start_ends_in_time),
+                cmocka_unit_test(a_doubt_outlives_a_restart_and_knows_how_far_the_clock_is_off),
+                cmocka_unit_test(a_machine_that_boots_again_and_again_in_doubt_holds_no_longer_for_that),
+                cmocka_unit_test(a_doubt_is_over_when_the_clock_is_right_after_a_reboot),
+                cmocka_unit_test(a_reload_may_make_a_doubt_shorter),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
