@@ -143,7 +143,9 @@
           "ORDER BY next_at, number LIMIT ?3")                                                                      \
         X(DELIVERY_NEXT, TURN,                                                                                      \
           "SELECT next_at FROM delivery WHERE state = 0 AND channel = ? AND next_at > ? ORDER BY next_at LIMIT 1")  \
-        X(DELIVERIES_SHIFT, LIST, "UPDATE delivery SET next_at = next_at + ? WHERE state = 0")                      \
+        X(DELIVERIES_SHIFT, LIST,                                                                                   \
+          "UPDATE delivery SET next_at = next_at + min(?1, 0), first_tried_at = first_tried_at + ?1 "               \
+          "WHERE state = 0")                                                                                        \
         X(DELIVERY_CHANNEL, TURN,                                                                                   \
           "SELECT channel FROM delivery WHERE state = 0 AND channel > ? ORDER BY channel LIMIT 1")                  \
         X(DELIVERIES_WAKE, TURN,                                                                                    \

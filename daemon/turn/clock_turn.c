@@ -59,15 +59,15 @@ int turn_clock_load(Turn *turn)
         return r;
 }
 
-/* Times in memory that were worked out by a clock that ran ahead. */
-static void lane_set_back(Lane *lane, WallTime now, Span by)
+/* Times in memory that were worked out by the clock before it was set. */
+static void lane_shift(Lane *lane, WallTime now, Span by)
 {
-        if (lane->blocked_until.us > now.us)
+        if (lane->blocked_until.us > now.us && by.us < 0)
                 lane->blocked_until = wall_add(lane->blocked_until, by);
-        if (lane->told_at.us > now.us)
-                lane->told_at = now;
-        if (lane->troubled_since.us > now.us)
-                lane->troubled_since = now;
+        if (wall_is_set(lane->told_at))
+                lane->told_at = wall_earlier(wall_add(lane->told_at, by), now);
+        if (wall_is_set(lane->troubled_since))
+                lane->troubled_since = wall_earlier(wall_add(lane->troubled_since, by), now);
 }
 
 static void turn_look_again(Turn *turn)
@@ -90,10 +90,10 @@ void turn_clock(Turn *turn, Batch *batch)
         if (turn->is_clock_trusted && turn->doubt.is_open)
                 batch->clock_news = doubt_trust(&turn->doubt);
         turn->is_clock_trusted = false;
-        if (turn->doubt.stepped.us < 0) {
+        if (turn->doubt.stepped.us != 0) {
                 turn->clock_shift.us += turn->doubt.stepped.us;
                 for (size_t i = 0; i < turn->lane_count; i++)
-                        lane_set_back(turn->lanes[i], batch->now, turn->doubt.stepped);
+                        lane_shift(turn->lanes[i], batch->now, turn->doubt.stepped);
         }
         bool is_old = batch->clock_news == DOUBT_BEGAN && turn->doubt.is_resumed; /* told before the restart */
         bool is_turn = batch->clock_news == DOUBT_BEGAN || batch->clock_news == DOUBT_ENDED;
@@ -165,7 +165,7 @@ int work_clock(Work *w)
 {
         Turn *turn = w->turn;
         int r = 0;
-        if (turn->clock_shift.us < 0)
+        if (turn->clock_shift.us != 0)
                 r = store_deliveries_shift(w->store, turn->clock_shift);
         if (r >= 0 && turn->clock_says != DOUBT_SAME)
                 r = clock_tell(w);

@@ -283,7 +283,7 @@ typedef int (*DeliveryVisit)(void *userdata, const DeliveryRow *row);
 /* Pending on this channel with next_at <= now, in order of next_at. */
 int store_deliveries_due(Store *store, Text channel, WallTime now, Arena *arena, DeliveryVisit visit,
                          void *userdata) MUST_CHECK;
-/* The clock was set back: what is pending waits no longer for that. */
+/* The clock was set: what is pending waits no longer for that, and has been tried for as long as before. */
 int store_deliveries_shift(Store *store, Span by) MUST_CHECK;
 /* The earliest next_at of a pending delivery on this channel after `after`; WALL_NEVER. */
 int store_delivery_next(Store *store, Text channel, WallTime after, WallTime *ret) MUST_CHECK;
