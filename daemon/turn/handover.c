@@ -87,9 +87,12 @@ static WallTime next_leaving(const Work *w)
         return next;
 }
 
+/* By a clock in doubt nobody has left: all are looked at again when that is over. */
 int work_roster(Work *w)
 {
         Turn *turn = w->turn;
+        if (work_holds(w))
+                turn->roster_at = WALL_NEVER;
         if (turn->roster_at.us > w->now.us)
                 return 0;
         Orphans orphans = { .w = w };

@@ -145,7 +145,7 @@ int work_due(Work *w, int64_t case_number)
         int r = subject_load(w, case_number, &s);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (s.c.state == CASE_OPEN && work_owner_is_gone(w, s.c.owner))
+        if (s.c.state == CASE_OPEN && !work_holds(w) && work_owner_is_gone(w, s.c.owner))
                 r = work_hand_over(w, &s, &is_done);
         if (s.c.state == CASE_OPEN && r >= 0 && !is_done)
                 r = work_decide_due(w, &s, TEXT("clock"), TEXT_NONE, (StepList){ 0 });
