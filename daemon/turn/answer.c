@@ -11,6 +11,14 @@ static bool is_joinable(const Work *w, const Case *c, const Policy *of_case)
         return of_case && w->now.us < wall_add(c->closed_at, of_case->reopens).us;
 }
 
+/* A case that was settled opens again only to alert. An answer that is too old for that would vanish in it, and gets a
+ * case of its own instead. */
+static bool is_too_old_to_open_again(const Answer *answer, const Case *c)
+{
+        return answer->is_too_old && c->state != CASE_OPEN &&
+               case_starts_ladder(c, EVENT_FLAGGED, MODE_LIVE, answer->response->submitted);
+}
+
 /* The customer's newest case, if this answer belongs to it; else a new one. */
 static int case_find(Work *w, const Answer *answer, Subject *s)
 {
@@ -25,7 +33,7 @@ static int case_find(Work *w, const Answer *answer, Subject *s)
         if (error < 0)
                 return error == -ENOENT ? 0 : error;
         const Policy *of_case = work_policy(w, found.policy_name, found.policy_version);
-        if (!is_joinable(w, &found, of_case))
+        if (!is_joinable(w, &found, of_case) || is_too_old_to_open_again(answer, &found))
                 return 0;
         s->c = found;
         if (of_case)
