@@ -155,8 +155,11 @@ static void resolve_attempt(Work *w, Subject *s, const Act *act, CaseEvent *even
         if (s->c.attempts < s->policy->attempts_max) {
                 event->paused_until = ladder_pause_end(&s->scene);
                 event_steps(event, ladder_pause(&s->scene, &waiting, event->paused_until, w->arena));
-        } else if (takes) {
-                event_steps(event, (StepList){ (Step *)(uintptr_t)waiting.steps, waiting.step_count });
+        } else {
+                if (w->now.us < s->c.paused_until.us) /* the last pause is not over yet */
+                        event->paused_until = s->c.paused_until;
+                if (takes)
+                        event_steps(event, (StepList){ (Step *)(uintptr_t)waiting.steps, waiting.step_count });
         }
         if (takes && s->c.mode == MODE_LIVE)
                 event_tells(event, tells);
@@ -276,7 +279,7 @@ static int act_decide(Work *w, Subject *s, Act *act)
         act->is_done = r >= 0 && !outcome.is_refused;
         act->reason = outcome.is_refused ? outcome.reason : NULL;
         act->pauses_used = act->is_done && event.kind == EVENT_ATTEMPT && s->c.state == CASE_OPEN &&
-                                           !wall_is_set(event.paused_until)
+                                           s->c.attempts > s->policy->attempts_max
                                    ? s->policy->attempts_max
                                    : -1;
         return r;
