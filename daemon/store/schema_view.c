@@ -69,6 +69,11 @@ typedef struct View {
 #define JSON(key) "json_extract(detail, '$." key "')"
 #define IN_UUID(from, length) "substr(lower(hex(id)), " #from ", " #length ")"
 
+/* The case itself learns of it when a further rung falls due. */
+#define TOLD_AT                                                                                            \
+        "coalesce(told_at, (SELECT min(ended_at) FROM delivery WHERE delivery.case_number = cases.number " \
+        "AND delivery.epoch = cases.epoch AND message = 0 AND why = 0 AND state = 1))"
+
 static const Column CASE_VIEW[] = {
         VALUE("number", "cases.number", "the short number that people use"),
         VALUE("id",
@@ -91,7 +96,7 @@ static const Column CASE_VIEW[] = {
         TIME("submitted_at", NULL, "when the customer answered; of a case that opened again: the latest time"),
         TIME("opened_at", NULL, "when the case was first opened"),
         TIME("window_ends_at", NULL, "until when the customer was to be reached"),
-        TIME("told_at", NULL, "when the owner's alert was accepted by their channel"),
+        TIME("told_at", TOLD_AT, "when the owner's alert was accepted by their channel"),
         TIME("contacted_at", NULL, "when the customer was reached, since the case was last opened"),
         TIME("closed_at", NULL, "when it was closed"),
         TIME("first_contact_at", NULL, "when the customer was reached for the first time in this case"),

@@ -258,6 +258,30 @@ static void v_case_speaks_in_words(void **state UNUSED)
         assert_value("SELECT closed_at IS NULL AND closed_at_us IS NULL AND outcome IS NULL FROM v_case", "1");
 }
 
+static void v_case_knows_when_the_owner_was_told_before_the_next_rung_asks(void **state UNUSED)
+{
+        Case c = sample_case(12);
+        DeliveryRow before = sample_delivery(1, 12), alert = sample_delivery(2, 12), manager = sample_delivery(3, 12);
+        c.told_at = WALL_NONE;
+        c.epoch = alert.epoch = manager.epoch = 2;
+        manager.why = RECIPIENT_MANAGER;
+        manager.recipient = TEXT("joe");
+        begin();
+        add(&c);
+        deliver(&before);
+        deliver(&alert);
+        deliver(&manager);
+        delivery_end(&before, DELIVERY_ACCEPTED, noon_plus(1));
+        delivery_end(&manager, DELIVERY_ACCEPTED, noon_plus(2));
+        commit();
+        assert_value("SELECT told_at IS NULL FROM v_case", "1");
+        begin();
+        delivery_end(&alert, DELIVERY_ACCEPTED, noon_plus(60));
+        commit();
+        assert_value("SELECT told_at FROM v_case", "2026-11-24T12:01:00.123Z");
+        assert_value("SELECT told_at_us - submitted_at_us FROM v_case", "60000000");
+}
+
 static void a_time_in_a_view_is_cut_not_rounded(void **state UNUSED)
 {
         Case c = sample_case(1);
@@ -423,6 +447,7 @@ int main(void)
                 ON_DISK(a_path_is_a_path_even_if_it_looks_like_an_address),
                 ON_DISK(a_view_that_has_changed_is_made_again),
                 FOR_ANALYST(v_case_speaks_in_words),
+                FOR_ANALYST(v_case_knows_when_the_owner_was_told_before_the_next_rung_asks),
                 FOR_ANALYST(a_time_in_a_view_is_cut_not_rounded),
                 FOR_ANALYST(v_response_speaks_in_words),
                 FOR_ANALYST(v_case_event_shows_what_stands_in_the_event),
