@@ -339,7 +339,7 @@ static void informed_keep(const LadderScene *scene, const Case *c, StepList *lis
                         list->steps[list->count++] = c->steps[i];
 }
 
-static bool is_about_the_owner(const Step *s)
+bool step_is_about_the_owner(const Step *s)
 {
         return s->message != MESSAGE_ALERT && (s->why != RECIPIENT_OWNER || s->message == MESSAGE_HELP_TOLD);
 }
@@ -348,7 +348,7 @@ static void steps_give_notice(const LadderScene *scene, StepList *list, WallTime
 {
         WallTime notice = delay_from(scene, scene->policy->least_notice, told_at);
         for (size_t i = 0; i < list->count; i++)
-                if (is_about_the_owner(&list->steps[i]))
+                if (step_is_about_the_owner(&list->steps[i]))
                         step_not_before(scene, &list->steps[i], notice);
 }
 
@@ -407,10 +407,10 @@ static void steps_hurry(const LadderScene *scene, StepList *list)
 {
         int lowest = RUNGS_MAX;
         for (size_t i = 0; i < list->count; i++)
-                if (is_about_the_owner(&list->steps[i]) && list->steps[i].message != MESSAGE_HELP_TOLD)
+                if (step_is_about_the_owner(&list->steps[i]) && list->steps[i].message != MESSAGE_HELP_TOLD)
                         lowest = MIN_OF(lowest, (int)list->steps[i].rung);
         for (size_t i = 0; i < list->count; i++)
-                if (is_about_the_owner(&list->steps[i]) && list->steps[i].rung == lowest)
+                if (step_is_about_the_owner(&list->steps[i]) && list->steps[i].rung == lowest)
                         list->steps[i].due_at = wall_earlier(list->steps[i].due_at, scene->now);
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sysexits.h>
 
+#include "core/ladder.h"
 #include "core/sink.h"
 #include "inside.h"
 
@@ -263,8 +264,13 @@ static Text rung_reason(Request *q, const Policy *policy, const Step *s)
         if (!policy || s->rung >= policy->rung_count)
                 return TEXT_NONE;
         const Rung *rung = &policy->ladder[s->rung];
-        return arena_textf(q->arena, "after " TEXT_F "%s%s", TEXT_ARG(delay_text(q->arena, rung->after)),
-                           rung->any_time ? ", any time" : "", s->occurrence > 0 ? ", again" : "");
+        Text reason = arena_textf(q->arena, "after " TEXT_F "%s%s", TEXT_ARG(delay_text(q->arena, rung->after)),
+                                  rung->any_time ? ", any time" : "", s->occurrence > 0 ? ", again" : "");
+        bool has_notice = policy->least_notice.span.us > 0 || policy->least_notice.days > 0;
+        if (!has_notice || !step_is_about_the_owner(s))
+                return reason;
+        return arena_textf(q->arena, TEXT_F "; not before the owner had " TEXT_F, TEXT_ARG(reason),
+                           TEXT_ARG(delay_text(q->arena, policy->least_notice)));
 }
 
 static void step_put(Request *q, const Policy *policy, const Step *s)

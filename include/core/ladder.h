@@ -35,6 +35,9 @@ StepList ladder_plan(const LadderScene *scene, Arena *arena);
  * with_alert: the new owner is told at once (assign); otherwise they know already (claim). */
 StepList ladder_retarget(const LadderScene *scene, const Case *c, bool with_alert, Arena *arena);
 
+/* Something that others hear of the owner, and so not before the owner had least_notice. */
+bool step_is_about_the_owner(const Step *s);
+
 /* When an attempt's pause ends: the policy's delay in the owner's hours, from now. */
 WallTime ladder_pause_end(const LadderScene *scene);
 

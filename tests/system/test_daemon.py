@@ -320,6 +320,9 @@ def one_case(env, changes=None, **answer):
 def test_acts_go_through_the_control_socket_and_are_answered(env: Env):
     _, _, receivers, daemon, _ = one_case(env)
     receivers.await_records(1)
+    reasons = {step["message"]: step["reason"] for step in daemon.ctl("when", 1)["steps"]}
+    assert reasons == {"reminder": "after 6 hours, any time",
+                       "window-missed": "after window, any time; not before the owner had 1 hour"}, reasons
     tried = daemon.ctl("attempt", 1, "--by", "ana", "--result", "voicemail")
     assert tried["done"] and tried["case"]["attempts"] == 1 and tried["case"]["paused_until"]
     try:
