@@ -204,16 +204,26 @@ int store_case_load(Store *store, int64_t number, Arena *arena, Case *ret)
         return case_one(store, &b, arena, ret);
 }
 
-int store_case_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret)
+static int case_of_customer(Store *store, StatementId statement, Text source, Text customer, Arena *arena, Case *ret)
 {
         int64_t number;
         int r = number_of_name(store, source, &number);
         if (r < 0)
                 return r == -ENOENT ? store_refuse(store, r, "there is no such case") : r;
-        Binding b = statement_begin(store, STATEMENT_CASE_OF_CUSTOMER);
+        Binding b = statement_begin(store, statement);
         bind_text(&b, customer);
         bind_integer(&b, number);
         return case_one(store, &b, arena, ret);
+}
+
+int store_case_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret)
+{
+        return case_of_customer(store, STATEMENT_CASE_OF_CUSTOMER, source, customer, arena, ret);
+}
+
+int store_case_not_closed_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret)
+{
+        return case_of_customer(store, STATEMENT_CASE_NOT_CLOSED_OF_CUSTOMER, source, customer, arena, ret);
 }
 
 int store_cases_due(Store *store, CaseDue after, WallTime now, CaseDue *ret_cases, size_t max, size_t *ret_count)

@@ -80,6 +80,9 @@
         X(CASE_LOAD, TURN, "SELECT " CASE_COLUMNS " FROM cases WHERE number = ?")                                   \
         X(CASE_OF_CUSTOMER, TURN,                                                                                   \
           "SELECT " CASE_COLUMNS " FROM cases WHERE customer = ? AND source = ? ORDER BY number DESC LIMIT 1")      \
+        X(CASE_NOT_CLOSED_OF_CUSTOMER, TURN,                                                                        \
+          "SELECT " CASE_COLUMNS " FROM cases WHERE number IN (SELECT number FROM cases WHERE customer = ? "        \
+          "AND source = ? ORDER BY number DESC LIMIT 64) AND state < 3 ORDER BY state, number DESC LIMIT 1")        \
         /* two halves, as below */                                                                                  \
         X(CASES_DUE, TURN,                                                                                          \
           "SELECT due_at, number FROM cases WHERE due_at = ?1 AND number > ?2 UNION ALL "                           \

@@ -19,7 +19,26 @@ static bool is_too_old_to_open_again(const Answer *answer, const Case *c)
                case_starts_ladder(c, EVENT_FLAGGED, MODE_LIVE, answer->response->submitted);
 }
 
-/* The customer's newest case, if this answer belongs to it; else a new one. */
+/* The customer's newest case and its policy. One that joins nothing was opened beside whatever there was: behind it an
+ * older case may still be open. */
+static int case_of_customer(Work *w, Text source, Text customer, Case *ret, const Policy **ret_policy)
+{
+        int r = store_case_of_customer(w->store, source, customer, w->arena, ret);
+        if (r < 0)
+                return r;
+        *ret_policy = work_policy(w, ret->policy_name, ret->policy_version);
+        if (ret->state == CASE_OPEN || !*ret_policy || (*ret_policy)->joins)
+                return 0;
+        Case older;
+        r = store_case_not_closed_of_customer(w->store, source, customer, w->arena, &older);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        *ret = older;
+        *ret_policy = work_policy(w, older.policy_name, older.policy_version);
+        return 0;
+}
+
+/* The customer's case that this answer belongs to; else a new one. */
 static int case_find(Work *w, const Answer *answer, Subject *s)
 {
         Response *r = answer->response;
@@ -29,10 +48,10 @@ static int case_find(Work *w, const Answer *answer, Subject *s)
         if (!customer.data || !answer->rule->policy->joins)
                 return 0;
         Case found;
-        int error = store_case_of_customer(w->store, r->source->name, customer, w->arena, &found);
+        const Policy *of_case;
+        int error = case_of_customer(w, r->source->name, customer, &found, &of_case);
         if (error < 0)
                 return error == -ENOENT ? 0 : error;
-        const Policy *of_case = work_policy(w, found.policy_name, found.policy_version);
         if (!is_joinable(w, &found, of_case) || is_too_old_to_open_again(answer, &found))
                 return 0;
         s->c = found;

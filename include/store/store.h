@@ -175,6 +175,8 @@ int store_case_save(Store *store, const Case *c) MUST_CHECK;
 int store_case_load(Store *store, int64_t number, Arena *arena, Case *ret) MUST_CHECK; /* -ENOENT */
 /* The newest case of this customer in this source. -ENOENT */
 int store_case_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret) MUST_CHECK;
+/* Of the newest 64 of them: the newest open one, else the newest contacted one. -ENOENT */
+int store_case_not_closed_of_customer(Store *store, Text source, Text customer, Arena *arena, Case *ret) MUST_CHECK;
 
 /* Cases with due_at <= now, behind `after`, the longest overdue first. */
 typedef struct CaseDue {

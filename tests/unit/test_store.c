@@ -264,6 +264,28 @@ static void the_newest_case_of_a_customer_is_found_in_its_source_only(void **sta
         commit();
 }
 
+static void a_case_that_is_not_closed_is_found_behind_newer_ones(void **state UNUSED)
+{
+        static const CaseState states[] = { CASE_CONTACTED, CASE_OPEN, CASE_OPEN, CASE_CONTACTED, CASE_CLOSED };
+        static const int64_t found_with[] = { 1, 2, 3, 3, 3 };
+        Case found;
+        begin();
+        for (size_t i = 0; i < COUNT_OF(states); i++) {
+                Case c = sample_case((int64_t)i + 1);
+                c.customer = TEXT("c-9");
+                c.state = states[i];
+                add(&c);
+                assert_int_equal(store_case_not_closed_of_customer(store, c.source, TEXT("c-9"), arena, &found), 0);
+                assert_int_equal(found.number, found_with[i]);
+        }
+        Case closed = sample_case(9);
+        closed.customer = TEXT("c-8");
+        closed.state = CASE_CLOSED;
+        add(&closed);
+        assert_int_equal(store_case_not_closed_of_customer(store, closed.source, TEXT("c-8"), arena, &found), -ENOENT);
+        commit();
+}
+
 static void due_cases_come_longest_overdue_first(void **state UNUSED)
 {
         static const int64_t due[] = { 30, 10, 20, 40 };
@@ -604,6 +626,7 @@ int main(void)
                 IN_MEMORY(neither_a_case_number_nor_a_case_id_is_used_twice),
                 IN_MEMORY(a_case_needs_a_policy_that_is_kept),
                 IN_MEMORY(the_newest_case_of_a_customer_is_found_in_its_source_only),
+                IN_MEMORY(a_case_that_is_not_closed_is_found_behind_newer_ones),
                 IN_MEMORY(due_cases_come_longest_overdue_first),
                 IN_MEMORY(lists_of_cases_are_filtered_and_newest_first),
                 IN_MEMORY(a_visitor_stops_the_list_and_may_use_the_store),
