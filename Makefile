@@ -83,6 +83,10 @@ check-system: ## the real daemon against a real Kafka; NAME=test_daemon:test_x f
 	@tests/deps check
 	@tests/check system $(NAME)
 
+check-inside: ## check-system, which fails where no systemd can be booted to run the daemon in its hardened unit
+	@tests/deps check
+	@INSIDE=must tests/check system $(NAME)
+
 clean: ## remove what was built
 	rm -rf build
 
@@ -91,6 +95,6 @@ help: ## this list
 
 -include demo.mk lint.mk install.mk bench.mk soak.mk
 
-.PHONY: all check check-unit check-system tests-build clean help
+.PHONY: all check check-unit check-system check-inside tests-build clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

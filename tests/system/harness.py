@@ -356,10 +356,13 @@ class CtlError(Exception):
         self.code = code
 
 
+Disk = tuple[Path, str]                 # a folder that is a disk in memory, for the daemon alone, and its size: "4m"
+
+
 class Daemon:
     """The program under test on one configuration; started and ended as often as a test likes."""
 
-    def __init__(self, config: Path, settings: Settings, log: Path, wrapper: Iterable[str] = ()):
+    def __init__(self, config: Path, settings: Settings, log: Path, wrapper: Iterable[str] = (), disk: Optional[Disk] = None):
         self.program = DAEMON
         self.config = config
         self.listen = settings.get("metrics", {}).get("listen", "")
@@ -367,6 +370,7 @@ class Daemon:
         self.store = Path(settings.get("store", {}).get("sqlite", ""))
         self.log = log
         self.wrapper = list(wrapper)    # such as valgrind and its options
+        self.disk = disk
         self.process: Optional[subprocess.Popen] = None
         self.environment: dict[str, str] = {}
 
@@ -376,11 +380,17 @@ class Daemon:
         environment = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS")}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, str(self.program), "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=log,
+                [*self.mounted(), *self.wrapper, str(self.program), "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=environment | self.environment)
         if is_ready:
             self.await_ready()
         return self
+
+    def mounted(self) -> list[str]:
+        if not self.disk:
+            return []
+        script = 'mount -t tmpfs -o size=$1 tmpfs "$0" && shift && exec "$@"'
+        return ["unshare", "-rm", "sh", "-c", script, str(self.disk[0]), self.disk[1]]
 
     def await_ready(self) -> None:
         def condition() -> bool:
@@ -751,9 +761,9 @@ class Env:
         main = (changes or {}).get("closedloopd.conf", {})
         return merged(files["closedloopd.conf"], main) if isinstance(main, dict) else {}
 
-    def daemon(self, settings: Settings, wrapper: Iterable[str] = ()) -> Daemon:
-        """On the configuration that config() wrote; not started yet."""
-        daemon = self.daemon_class(self.folder / "etc" / "closedloopd.conf", settings, self.folder / "daemon.log", wrapper)
+    def daemon(self, settings: Settings, wrapper: Iterable[str] = (), disk: Optional[Disk] = None) -> Daemon:
+        """On the configuration that config() wrote; not started yet. What is on its disk is below /proc/PID/root."""
+        daemon = self.daemon_class(self.folder / "etc" / "closedloopd.conf", settings, self.folder / "daemon.log", wrapper, disk)
         self.cleanup.callback(daemon.kill)
         return daemon
 

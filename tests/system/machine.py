@@ -12,13 +12,18 @@ import json
 import os
 import platform
 import shutil
+import socket
+import struct
 import subprocess
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = "systemd,systemd-sysv,dbus"
+PACKAGES = "systemd,systemd-sysv,dbus,systemd-timesyncd"
+UNPACKED = ("chrony",)          # would be installed in place of a package above; its programs are only laid down
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "closedloop"
 UNIT = "closedloopd.service"
 BOOT_SECONDS_MAX = 60
@@ -62,7 +67,7 @@ def mirror() -> str:
 
 def installed_system() -> Path:
     """The root folder that machines are copies of."""
-    recipe = f"bookworm {platform.machine()} {PACKAGES}"
+    recipe = f"bookworm {platform.machine()} {PACKAGES} {UNPACKED}"
     folder = CACHE / f"debian-12-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w", encoding="ascii") as lock:
@@ -74,6 +79,11 @@ def installed_system() -> Path:
                                   capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise Unavailable(f"debootstrap could not install a Debian 12:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+            for package in UNPACKED:
+                checked(["apt-get", "-qq", "download", package], cwd=fresh)
+                archive, = fresh.glob(f"{package}_*.deb")
+                checked(["sh", "-c", 'dpkg-deb --fsys-tarfile "$0" | tar -x -C "$1" ./usr', archive, fresh])
+                archive.unlink()
             fresh.rename(folder)
     return folder
 
@@ -93,28 +103,30 @@ class ControlGroup:
     """A machine's own, below this process's: two systemds in one would count each other's processes as theirs. Where none
     can be made, the machine does without."""
 
+    TREES = (("name=systemd", "/sys/fs/cgroup/systemd"), ("", "/sys/fs/cgroup/unified"), ("", "/sys/fs/cgroup"))
+
     def __init__(self) -> None:
-        self.path: Optional[Path] = None
-        groups = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines())
-        for name, tree in (("name=systemd", "/sys/fs/cgroup/systemd"), ("", "/sys/fs/cgroup")):
-            if name in groups and Path(tree, "cgroup.procs").exists():
-                self.path = Path(tree, groups[name].lstrip("/"), f"closedloop-{os.getpid()}-{time.monotonic_ns()}")
-                break
+        own = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines())
+        name = f"closedloop-{os.getpid()}-{time.monotonic_ns()}"
+        self.paths = [Path(tree, own[kind].lstrip("/"), name) for kind, tree in self.TREES
+                      if kind in own and Path(tree, "cgroup.procs").exists()]
 
     def wrap(self, command: list[str]) -> list[str]:
-        try:
-            assert self.path
-            self.path.mkdir(exist_ok=True)
-        except (AssertionError, OSError):
-            return command
-        return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.path / "cgroup.procs"), *command]
-
-    def close(self) -> None:
-        for folder, _, _ in os.walk(self.path or "/nowhere", topdown=False):
+        for path in reversed(self.paths):
             try:
-                os.rmdir(folder)
+                path.mkdir(exist_ok=True)
+                command = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(path / "cgroup.procs"), *command]
             except OSError:
                 continue
+        return command
+
+    def close(self) -> None:
+        for path in self.paths:
+            for folder, _, _ in os.walk(path, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    continue
 
 
 class Machine:
@@ -146,6 +158,7 @@ class Machine:
             environment["SYSTEMD_NSPAWN_UNIFIED_HIERARCHY"] = "0"
         command = ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--boot", f"--directory={self.root}",
                    "--hostname=closedloop-test", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+                   "--system-call-filter=adjtimex clock_adjtime",       # to ask: nobody inside may set this computer's clock
                    *(["--private-network"] if self.is_private else []), *(f"--bind={path}" for path in self.binds)]
         with open(self.console, "ab") as console:
             self.process = subprocess.Popen(self.group.wrap(command), stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment)
@@ -243,6 +256,48 @@ class Machine:
             if inside and numbers.split()[-1] == str(pid):
                 return int(status.parent.name)
         raise AssertionError(f"there is no process {pid} inside")
+
+
+class TimeServer:
+    """Speaks NTP (RFC 5905) on a machine's loopback, by this computer's clock, at first as one that does not know the time."""
+
+    NET = 0x40000000                    # a kind of namespace, as setns(2) names it
+    SINCE_1900 = 2208988800
+
+    def __init__(self, leader: int):
+        self.knows_the_time = False
+        self.asked = 0
+        self.failure = ""
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.serve, args=(leader,), daemon=True)
+        self.thread.start()
+
+    def serve(self, leader: int) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open(f"/proc/{leader}/ns/net", "rb") as space:
+            if libc.setns(space.fileno(), self.NET) < 0:        # this thread alone
+                self.failure = os.strerror(ctypes.get_errno())
+                return
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 123))
+            server.settimeout(0.1)
+            while not self.is_over.is_set():
+                with suppress(TimeoutError):
+                    request, client = server.recvfrom(1024)
+                    server.sendto(self.answer(request), client)
+                    self.asked += 1
+
+    def answer(self, request: bytes) -> bytes:
+        moment = time.time() + self.SINCE_1900
+        now = struct.pack(">II", int(moment), int(moment % 1 * 2**32))
+        leap, stratum = (0, 1) if self.knows_the_time else (3, 0)
+        version = request[0] >> 3 & 7
+        head = struct.pack(">BBcbII4s", leap << 6 | version << 3 | 4, stratum, request[2:3], -20, 0, 16, b"TEST")
+        return head + now + request[40:48] + now + now
+
+    def close(self) -> None:
+        self.is_over.set()
+        self.thread.join()
 
 
 class StoppedThread:

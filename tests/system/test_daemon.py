@@ -272,14 +272,15 @@ def test_a_second_instance_on_the_same_store_is_refused_with_a_clear_message(env
     kafka = env.kafka()
     topic = env.topic(kafka)
     settings = env.config(kafka, topic)
-    daemon = env.daemon(settings).start()
-    second = subprocess.run([str(daemon.program), "-c", str(daemon.config)], capture_output=True, text=True, timeout=30,
-                            check=False)
-    assert second.returncode == 75, second
-    assert "another" in second.stderr and "closedloop.db" in second.stderr, second.stderr
+    daemon, second = env.daemon(settings).start(), env.daemon(settings)
+    second.log = env.folder / "second.log"
+    second.start(is_ready=False)
+    assert second.process is not None and second.process.wait(30) == 75, second.log_tail()
+    said = second.log.read_text(encoding="utf-8")
+    assert "another" in said and "closedloop.db" in said, said
     assert daemon.stop() == 0
     env.fault("Process: a second instance is started on the same store", within=30, over="stop one of them",
-              noticed="the second ends with exit code 75, the first is not disturbed", logged="another process has the store", log=second.stderr)
+              noticed="the second ends with exit code 75, the first is not disturbed", logged="another process has the store", log=said)
 
 
 def test_a_stop_under_load_takes_less_than_five_seconds_and_loses_nothing(env: Env):

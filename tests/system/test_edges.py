@@ -181,9 +181,6 @@ class Manager:
         eventually(lambda: any(line.startswith(wanted) for line in self.heard[known:]), f"\"{wanted}\"", seconds_max)
 
 
-SMALL_DISK = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"']
-
-
 class SmallDisk:
     """A case is open and told, the store is on a disk of its own; full() fills it to the last byte."""
 
@@ -194,7 +191,7 @@ class SmallDisk:
         disk.mkdir()
         settings = env.config(self.kafka, self.topic, self.receivers,
                               {"closedloopd.conf": {"store.sqlite": str(disk / "closedloop.db"), "store.ballast": 0}})
-        self.daemon = env.daemon(settings, wrapper=[*SMALL_DISK, str(disk)])
+        self.daemon = env.daemon(settings, disk=(disk, "4m"))
         self.manager = Manager(env)
         self.daemon.environment = self.manager.environment
         self.daemon.start()

@@ -18,7 +18,6 @@ from test_unit import UNIT, begun, ended as unit_ended, started
 
 HERE = Path(__file__).resolve().parent
 
-DISK = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=$1 tmpfs "$0" && shift && exec "$@"']
 ANSWER_SECONDS_MAX = 10         # for anything asked over the control socket, whatever the disk does
 
 
@@ -32,7 +31,7 @@ class Disk:
         folder.mkdir()
         settings = env.config(self.kafka, self.topic, self.receivers, {"closedloopd.conf": {
             "operators": ["joe"], "store.sqlite": str(folder / "closedloop.db"), "store.ballast": ballast}})
-        self.daemon = env.daemon(settings, wrapper=[*DISK, str(folder), size])
+        self.daemon = env.daemon(settings, disk=(folder, size))
         self.manager = Manager(env)
         self.daemon.environment = self.manager.environment
         self.daemon.start()

@@ -4,12 +4,17 @@ could show."""
 from __future__ import annotations
 
 import atexit
+import json
+import re
 import shutil
+import sqlite3
 import tempfile
+import time
+from contextlib import closing
 from pathlib import Path
 
-from harness import DAEMON, Env, Skipped, eventually
-from machine import UNIT, Machine, StoppedThread, Unavailable
+from harness import DAEMON, ROOT, Env, Skipped, eventually
+from machine import UNIT, Machine, StoppedThread, TimeServer, Unavailable, checked
 
 SOON = "[Service]\nRestartSec=100ms"      # systemd waits five seconds, the tests need not
 _machines: list[Machine] = []
@@ -274,6 +279,89 @@ def test_at_boot_it_waits_for_the_network_and_the_time(env: Env):
         found.ask("systemctl", "disable", *units)
     env.fault("Service: network and time come late at boot", noticed="it is started after both", within=60, over="nothing to do",
               logged="the service is ready", log=found.journal())
+
+
+# --- what keeps the clock right
+
+KERNEL = "Environment=LD_PRELOAD=/usr/lib/kernel_clock.so KERNEL_CLOCK=/run/kernel-clock"
+TIMESYNCD = "systemd-timesyncd.service"
+CHRONYD = ("systemd-run", "--unit=chronyd", f"-p{KERNEL}", "/usr/sbin/chronyd", "-d", "-u", "root",
+           "server 127.0.0.1 iburst minpoll -4 maxpoll -4", "rtcsync", "pidfile /run/chronyd.pid", "cmdport 0", "bindcmdaddress /")
+
+
+class Clock:
+    """The service in doubt about its clock: its store knows of a later time. What sets a clock sets one of the test's own."""
+
+    def __init__(self, env: Env, *drop_in: str):
+        self.found = found = started()
+        found.ask("systemctl", "stop", UNIT)
+        with closing(sqlite3.connect(found.file("/var/lib/closedloop/closedloop.db"))) as store, store:
+            ahead = int((time.time() + 36000) * 1e6)
+            assert store.execute("UPDATE meta SET value = ? WHERE key = 'clock'", (str(ahead),)).rowcount == 1
+        checked(["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", found.file("/usr/lib/kernel_clock.so"),
+                 Path(__file__).with_name("kernel_clock.c")])
+        found.ask("install", "-m", "0666", "/dev/null", "/run/kernel-clock")
+        self.server = TimeServer(found.leader)
+        env.cleanup.callback(self.server.close)
+        found.drop_in("[Service]", *drop_in)
+        found.ask("systemctl", "start", UNIT)
+        self.await_doubt(True)
+
+    def is_in_doubt(self) -> bool:
+        return json.loads(self.found.ask("closedloopctl", "--json", "status"))["clock"]["in_doubt"]
+
+    def await_doubt(self, is_open: bool) -> None:
+        eventually(lambda: self.is_in_doubt() == is_open, f"the clock is {'' if is_open else 'not '}in doubt; {self.server.failure}")
+
+    def stays_in_doubt(self) -> None:
+        """While the server is asked, and for some turns after."""
+        known = self.server.asked
+        eventually(lambda: self.server.asked > known, "the time server is asked")
+        since = self.uptime()
+        eventually(lambda: self.uptime() >= since + 3, "turns pass")
+        assert self.is_in_doubt()
+
+    def uptime(self) -> int:
+        return json.loads(self.found.ask("closedloopctl", "--json", "status"))["uptime_seconds"]
+
+
+def test_a_clock_that_timesyncd_keeps_right_is_believed_and_not_before(env: Env):
+    clock = Clock(env)
+    found = clock.found
+    found.file("/etc/systemd/timesyncd.conf").write_text("[Time]\nNTP=127.0.0.1\n", encoding="ascii")
+    try:
+        # What a container may not do, and does not do here.
+        found.drop_in("[Unit]", "ConditionVirtualization=", "ConditionCapability=", "[Service]", "AmbientCapabilities=",
+                      "CapabilityBoundingSet=", KERNEL, "ReadWritePaths=/run/kernel-clock", unit=TIMESYNCD)
+        found.ask("systemctl", "start", TIMESYNCD)
+        clock.stays_in_doubt()
+        clock.server.knows_the_time = True
+        found.ask("systemctl", "restart", TIMESYNCD)
+        clock.await_doubt(False)
+    finally:
+        found.run("systemctl", "stop", TIMESYNCD)
+        found.drop_in(unit=TIMESYNCD)
+    assert "it is synchronised" in found.journal()
+    env.fault("Time: wrong at boot, until systemd-timesyncd has set it", within=60, over=60, log=found.journal(),
+              noticed="status says that the clock is in doubt; reminders and escalations are held until it is synchronised",
+              logged="the machine's clock is believed again")
+
+
+def test_a_clock_that_chrony_keeps_right_is_believed_with_the_drop_in_that_the_unit_names_and_not_before(env: Env):
+    named = re.search(r"a drop-in with (ProtectClock=no) and (SystemCallFilter=[a-z_ ]+) lets it ask",
+                      (ROOT / "systemd" / UNIT).read_text(encoding="utf-8"))
+    assert named
+    clock = Clock(env, *named.groups(), KERNEL)
+    found = clock.found
+    assert "\nrtcsync\n" in found.file("/usr/share/chrony/chrony.conf").read_text(encoding="utf-8"), "Debian says so, too"
+    found.ask(*CHRONYD)
+    try:
+        clock.stays_in_doubt()
+        clock.server.knows_the_time = True
+        clock.await_doubt(False)
+        assert "it is synchronised" in found.journal()
+    finally:
+        found.run("systemctl", "stop", "chronyd")
 
 
 def test_a_halt_of_the_machine_ends_it_in_order(env: Env):
