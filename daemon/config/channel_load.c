@@ -165,6 +165,24 @@ static void channel_check_name(Loader *l, const Setting *group, const Channel *c
                               NAME_BYTES_MAX);
 }
 
+/* Host names are the same in capitals, and a port that is the scheme's own need not be written. */
+static Text target_make(Loader *l, const Channel *channel)
+{
+        static const char *const USUAL[][2] = {
+                { "https://", ":443" }, { "http://", ":80" }, { "smtp://", ":25" }, { "smtps://", ":465" }
+        };
+        Text origin = url_origin(channel->url);
+        if (origin.len == 0)
+                return TEXT_NONE;
+        for (size_t i = 0; i < COUNT_OF(USUAL); i++)
+                if (text_starts(origin, text_from(USUAL[i][0])) && text_ends(origin, text_from(USUAL[i][1])))
+                        origin.len -= strlen(USUAL[i][1]);
+        char *lower = arena_alloc(l->arena, origin.len + 1);
+        for (size_t i = 0; i < origin.len; i++)
+                lower[i] = (char)(origin.data[i] | (origin.data[i] >= 'A' && origin.data[i] <= 'Z' ? 0x20 : 0));
+        return (Text){ lower, origin.len };
+}
+
 static void channel_read(Loader *l, Setting *group, Channel *channel)
 {
         Text ca_file = setting_text(group, "ca_file");
@@ -188,6 +206,7 @@ static void channel_read(Loader *l, Setting *group, Channel *channel)
                 email_read(l, group, channel);
         else
                 chat_read(l, group, channel);
+        channel->target = target_make(l, channel);
 }
 
 static int channel_order(const void *left, const void *right)

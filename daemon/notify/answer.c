@@ -358,6 +358,14 @@ static void mail_judge(const Answer *a, const Channel *channel, Arena *arena, Se
         said_set(result, line);
 }
 
+/* 500 is what one address of it does with our message. */
+static bool host_fails(const Answer *a)
+{
+        if (a->fault == FAULT_NONE)
+                return a->status == 502 || a->status == 503 || a->status == 504 || a->status == 421;
+        return a->fault != FAULT_URL && a->fault != FAULT_PRIVATE && a->fault != FAULT_LOGIN;
+}
+
 void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Arena *arena, SendResult *ret)
 {
         *ret = (SendResult){ .code = answer->status, .took = answer->took };
@@ -379,6 +387,7 @@ void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Ar
         }
         if (ret->class != SEND_TEMPORARY)
                 ret->retry_after = SPAN_ZERO;
+        ret->is_of_host = host_fails(answer);
 }
 
 void answer_refuse(const char *detail, const Channel *channel, SendResult *ret)

@@ -73,6 +73,7 @@ static void result_add(Service *s, Parcel *parcel, Fate fate, const SendResult *
                 .fate = fate,
                 .code = result->code,
                 .is_of_target = result->is_of_target,
+                .is_of_host = result->is_of_host,
                 .retry_after = result->retry_after,
                 .detail = arena_text(s->gather->arena, text_from(result->said[0] ? result->said : result->detail)),
         };

@@ -94,6 +94,8 @@ void turn_clock(Turn *turn, Batch *batch)
                 turn->clock_shift.us += turn->doubt.stepped.us;
                 for (size_t i = 0; i < turn->lane_count; i++)
                         lane_shift(turn->lanes[i], batch->now, turn->doubt.stepped);
+                for (size_t i = 0; i < turn->target_count; i++)
+                        turn->targets[i]->blocked_until = WALL_NONE;
         }
         bool is_old = batch->clock_news == DOUBT_BEGAN && turn->doubt.is_resumed; /* told before the restart */
         bool is_turn = batch->clock_news == DOUBT_BEGAN || batch->clock_news == DOUBT_ENDED;

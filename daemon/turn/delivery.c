@@ -93,7 +93,10 @@ static void parcel_hand_out(Work *w, Parcel *p)
         *w->parcels_end = p;
         w->parcels_end = &p->next;
         w->batch->parcel_count++;
-        lane_of(w->turn, p->channel->name)->out++;
+        Lane *lane = lane_of(w->turn, p->channel->name);
+        lane->out++;
+        if (lane->target)
+                lane->target->out++;
         work_note(w, sent, p->delivery);
 }
 
@@ -269,10 +272,16 @@ static int channel_trouble(Work *w, Lane *lane, Text text)
                 return 0;
         lane->is_troubled = true;
         lane->troubled_since = w->now;
+        bool is_of_host = lane->target && lane->target->is_broken;
+        if (is_of_host && target_is_told(w->turn, lane->target))
+                return 0;
         if (wall_is_set(lane->told_at) && w->now.us < wall_add(lane->told_at, SPAN_HOUR).us)
                 return 0;
         lane->has_told = true;
         lane->told_at = w->now;
+        if (is_of_host)
+                text = arena_textf(w->arena, TEXT_F ". It is all of " TEXT_F ": its other channels wait, too",
+                                   TEXT_ARG(text), TEXT_ARG(target_host(lane->target)));
         int r = store_channel_disable(w->store, lane->name, TEXT(""), w->now, text);
         return r < 0 ? r : work_tell_operators(w, text);
 }
@@ -602,14 +611,19 @@ int work_result(Work *w, Result *result)
         Lane *lane = lane_of(w->turn, p->channel->name);
         must(lane->out > 0);
         lane->out--;
+        if (lane->target)
+                lane->target->out -= lane->target->out > 0;
         lane_learn(w, lane, result);
         work_note(w, returned, p->delivery);
+        int r = target_learn(w, lane, result, chance_of(p));
+        if (r < 0)
+                return r;
         if (result->fate == FATE_UNTRIED)
                 return 0;
         if (result->fate == FATE_WITHDRAWN)
                 return result_withdrawn(w, p);
         if (p->attempts > 0 || result->fate != FATE_ACCEPTED) {
-                int r = store_delivery_load(w->store, p->delivery, w->arena, &row);
+                r = store_delivery_load(w->store, p->delivery, w->arena, &row);
                 if (r < 0)
                         return r;
         }

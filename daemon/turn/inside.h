@@ -15,10 +15,25 @@ typedef struct DisabledChannel {
         Text channel, recipient;
 } DisabledChannel;
 
+typedef struct Lane Lane;
+
+/* A host, over however many channels it is reached: see target.c. */
+typedef struct Target {
+        Text name; /* "https://hooks.example.com" */
+        size_t out, share;
+        int failures; /* without an answer, in a row */
+        const Lane *failed_first;
+        bool has_several; /* channels that failed in that row */
+        bool is_broken;
+        int probes; /* since then */
+        WallTime blocked_until;
+} Target;
+
 /* One channel's way out, as far as the turn decides it. Follows from the store and from results; forgotten by a
  * restart, but for what operators were told. */
-typedef struct Lane {
+struct Lane {
         Text name;
+        Target *target;    /* NULL: the channel is in no file */
         size_t out;        /* parcels that the loop has */
         size_t share;      /* how many it may have: grows with what is accepted, shrinks when they have to wait there */
         WallTime fetch_at; /* no pending delivery that is not out has its time before */
@@ -32,7 +47,7 @@ typedef struct Lane {
         WallTime troubled_since, told_at;
         WallTime late_since; /* a crowd of late messages leaves since then, so many of them */
         int64_t late_count;
-} Lane;
+};
 
 struct Turn {
         Store *store;
@@ -48,16 +63,18 @@ struct Turn {
         size_t disabled_count, disabled_capacity;
         Lane **lanes; /* by name */
         size_t lane_count, lane_capacity;
+        Target **targets; /* by name */
+        size_t target_count, target_capacity;
         size_t lane_first; /* who is asked first for what is due */
         WallTime due_at;   /* no case is due before */
         WallTime too_old_told_at;
-        CaseDue due_after;  /* in doubt of the clock: how far what is due has been looked at */
+        CaseDue due_after; /* in doubt of the clock: how far what is due has been looked at */
         Doubt doubt;
         Span clock_shift;      /* by which what is pending has still to be set back */
         DoubtNews clock_says;  /* what operators have still to be told */
         bool is_clock_trusted; /* an operator has said so */
         WallTime clock_saved_at;
-        WallTime roster_at; /* nobody who owns a case leaves before */
+        WallTime roster_at;          /* nobody who owns a case leaves before */
         CaseOwnerPlace roster_after; /* how far their cases have been looked through */
         Text *troubled;              /* "CHANNEL RECIPIENT" that operators have been told of */
         size_t troubled_count, troubled_capacity;
@@ -75,6 +92,8 @@ typedef struct Work {
         Parcel **parcels_end;
         Lane *lanes_before; /* if the turn fails, they are again as they were */
         size_t lanes_before_count;
+        Target *targets_before;
+        size_t targets_before_count;
         int64_t *sent; /* deliveries handed out in this turn: out once it is committed */
         size_t sent_count, sent_capacity;
         int64_t *returned; /* deliveries whose result is in this batch: no longer out once it is committed */
@@ -166,8 +185,19 @@ WallTime lanes_wake_at(const Turn *turn, const Batch *batch);
 size_t lane_room(const Lane *lane, WallTime now);
 bool lane_is_blocked(const Lane *lane, WallTime now);
 void lane_accepted(Work *w, Lane *lane);
+/* Its host works again. */
+void lane_revive(Work *w, Lane *lane);
 void lane_failed(Work *w, Lane *lane, const Result *result, uint64_t chance);
 void lane_overfull(Work *w, Lane *lane, const Channel *channel);
+/* target.c */
+Target *target_of(Turn *turn, Text channel_name); /* NULL: not in the configuration */
+void targets_aim(Turn *turn);
+Target *targets_copy(const Turn *turn, Arena *arena);
+void targets_restore(Turn *turn, const Target *copy, size_t count);
+int target_learn(Work *w, const Lane *lane, const Result *result, uint64_t chance) MUST_CHECK;
+Text target_host(const Target *target);
+/* Do operators know that one of its channels fails? */
+bool target_is_told(const Turn *turn, const Target *target);
 /* case_write.c: stores what case_step() decided. */
 int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
 

@@ -49,6 +49,7 @@ Lane *lane_of(Turn *turn, Text name)
         Lane *lane = turn->lanes[at] = arena_new_of(turn->memory, Lane);
         *lane = (Lane){
                 .name = arena_text(turn->memory, name),
+                .target = target_of(turn, name),
                 .share = SHARE_FIRST,
                 .fetch_at = WALL_NEVER,
                 .blocked_until = WALL_NONE,
@@ -84,6 +85,8 @@ Lane *lanes_copy(const Turn *turn, Arena *arena)
 
 void lanes_restore(Turn *turn, const Lane *copy, size_t count)
 {
+        for (size_t i = 0; i < turn->lane_count; i++)
+                turn->lanes[i]->out = 0; /* of one that is new with this turn */
         for (size_t i = 0; i < count; i++)
                 *lane_of(turn, copy[i].name) = copy[i];
         for (size_t i = 0; i < turn->lane_count; i++)
@@ -116,21 +119,47 @@ void lanes_retry(Turn *turn)
 
 /* ---- room ------------------------------------------------------------------------------------------------------- */
 
-bool lane_is_blocked(const Lane *lane, WallTime now)
+static bool host_is_broken(const Lane *lane)
 {
-        return lane->is_broken || lane->blocked_until.us > now.us;
+        return lane->target && lane->target->is_broken;
 }
 
+static bool lane_is_broken(const Lane *lane)
+{
+        return lane->is_broken || host_is_broken(lane);
+}
+
+bool lane_is_blocked(const Lane *lane, WallTime now)
+{
+        return lane_is_broken(lane) || lane->blocked_until.us > now.us;
+}
+
+static bool lane_is_probed(const Lane *lane)
+{
+        return lane->out > 0 || (host_is_broken(lane) && lane->target->out > 0);
+}
+
+static WallTime lane_probe_at(const Lane *lane)
+{
+        return host_is_broken(lane) ? wall_later(lane->blocked_until, lane->target->blocked_until)
+                                    : lane->blocked_until;
+}
+
+/* Where only the host is broken, what is due is put off first: there may be nothing that it could be tried with. */
 static bool lane_may_probe(const Lane *lane, WallTime now)
 {
-        return lane->is_broken && lane->out == 0 && lane->blocked_until.us <= now.us;
+        bool has_none = !lane->is_broken && (lane->fetch_at.us <= now.us || lane->fetch_at.us == WALL_NEVER.us);
+        return lane_is_broken(lane) && !has_none && !lane_is_probed(lane) && lane_probe_at(lane).us <= now.us;
 }
 
 size_t lane_room(const Lane *lane, WallTime now)
 {
         if (lane_is_blocked(lane, now))
                 return 0;
-        return lane->share - MIN_OF(lane->out, lane->share);
+        size_t room = lane->share - MIN_OF(lane->out, lane->share);
+        if (!lane->target)
+                return room;
+        return MIN_OF(room, lane->target->share - MIN_OF(lane->target->out, lane->target->share));
 }
 
 /* What is out stands at the head of the queue and is passed over each time: with little room it does not pay. */
@@ -145,8 +174,11 @@ static bool lane_is_worth_it(const Lane *lane, const Batch *batch)
 static WallTime lane_wake_at(const Lane *lane, const Batch *batch)
 {
         bool is_full = batch->parcel_count >= batch->parcels_wanted;
-        if (lane->is_broken)
-                return lane->out > 0 || is_full ? lane->fetch_at : wall_earlier(lane->fetch_at, lane->blocked_until);
+        if (lane_is_broken(lane)) {
+                bool may_try =
+                        !lane_is_probed(lane) && !is_full && (lane->is_broken || lane->fetch_at.us != WALL_NEVER.us);
+                return may_try ? wall_earlier(lane->fetch_at, lane_probe_at(lane)) : lane->fetch_at;
+        }
         if (lane->wakes || lane->blocked_until.us > batch->now.us)
                 return lane->wakes ? batch->now : lane->fetch_at;
         return lane_is_worth_it(lane, batch) ? lane->fetch_at : WALL_NEVER;
@@ -177,6 +209,16 @@ WallTime lane_late_at(Lane *lane, const Channel *channel, WallTime now)
 static int failures_allowed(const Channel *channel)
 {
         return MAX_OF((int)FAILURES_MIN, MIN_OF(channel->in_flight, (int)FAILURES_MAX));
+}
+
+void lane_revive(Work *w, Lane *lane)
+{
+        lane->wakes = true;
+        lane->is_broken = false;
+        lane->failures = lane->probes = 0;
+        lane->share = SHARE_AFTER_OUTAGE;
+        lane->blocked_until = WALL_NONE;
+        lane->fetch_at = w->now;
 }
 
 void lane_accepted(Work *w, Lane *lane)
@@ -275,7 +317,7 @@ static int lane_probe(Work *w, Lane *lane)
         }
         for (size_t i = 0; i < f.count && r >= 0; i++)
                 r = work_hand_out(w, &f.rows[i]);
-        if (lane->is_broken && lane->out == 0) /* its reader sleeps, or it was over: not this one */
+        if (lane_is_broken(lane) && lane->out == 0) /* its reader sleeps, or it was over: not this one */
                 lane->blocked_until = wall_add(w->now, SPAN_MINUTE);
         return r;
 }
@@ -293,7 +335,7 @@ static int lane_put_off(Work *w, Lane *lane)
 
 static int lane_blocked(Work *w, Lane *lane)
 {
-        if (lane->is_broken || wall_since(lane->blocked_until, w->now).us > SHORT_PAUSE.us)
+        if (lane_is_broken(lane) || wall_since(lane->blocked_until, w->now).us > SHORT_PAUSE.us)
                 return lane_put_off(w, lane);
         if (lane->fetch_at.us <= w->now.us)
                 lane->fetch_at = lane->blocked_until;
@@ -340,7 +382,7 @@ static void lanes_tell_broken(Work *w)
         Batch *batch = w->batch;
         batch->broken = arena_array(batch->arena, Text, w->turn->lane_count + 1);
         for (size_t i = 0; i < w->turn->lane_count; i++)
-                if (w->turn->lanes[i]->is_broken && w->turn->lanes[i]->out > 0)
+                if (lane_is_broken(w->turn->lanes[i]) && w->turn->lanes[i]->out > 0)
                         batch->broken[batch->broken_count++] = w->turn->lanes[i]->name;
 }
 

@@ -2,18 +2,32 @@
 
 #include <stdlib.h>
 
+/* Of one host: not more at once than leave room for others, however many channels lead there. */
+enum {
+        HOST_OUT_MAX = 64
+};
+
+typedef struct Host Host;
+struct Host {
+        Host *next;
+        char *name;
+        size_t out;
+};
+
 typedef struct Lane Lane;
 struct Lane { /* of one channel; kept by name, so that a reload goes on with what is out */
         Lane *next;
         char *name;
         Parcel *first, **end;
         size_t waiting, out, limit;
+        Host *host;
 };
 
 struct Outbox {
         OutboxSend send;
         void *userdata;
-        Lane *lanes; /* a handful: as many as there are channels in use */
+        Lane *lanes; /* as many as there are channels in use */
+        Host *hosts; /* that they lead to, and have led to */
         size_t count;
         bool is_stopped;
 };
@@ -42,8 +56,40 @@ Outbox *outbox_free(Outbox *outbox)
                 free(lane);
                 lane = next;
         }
+        for (Host *host = outbox->hosts; host;) {
+                Host *next = host->next;
+                free(host->name);
+                free(host);
+                host = next;
+        }
         free(outbox);
         return NULL;
+}
+
+static Host *host_of(Outbox *outbox, Text name)
+{
+        for (Host *host = outbox->hosts; host; host = host->next)
+                if (text_is(name, host->name))
+                        return host;
+        Host *host = calloc(1, sizeof(*host));
+        must(host != NULL);
+        host->name = strndup(name.data ? name.data : "", name.len);
+        must(host->name != NULL);
+        host->next = outbox->hosts;
+        outbox->hosts = host;
+        return host;
+}
+
+/* After a reload it may lead elsewhere. */
+static void lane_aim(Outbox *outbox, Lane *lane, const Channel *channel)
+{
+        lane->limit = (size_t)channel->in_flight;
+        if (lane->host && text_is(channel->target, lane->host->name))
+                return;
+        if (lane->host)
+                lane->host->out -= lane->out;
+        lane->host = host_of(outbox, channel->target);
+        lane->host->out += lane->out;
 }
 
 static Lane *lane_of(Outbox *outbox, const Channel *channel)
@@ -70,12 +116,18 @@ static Parcel *lane_take(Lane *lane)
         p->next = NULL;
         lane->waiting--;
         lane->out++;
+        lane->host->out++;
         return p;
+}
+
+static bool lane_has_place(const Lane *lane)
+{
+        return lane->out < lane->limit && lane->host->out < MAX_OF((size_t)HOST_OUT_MAX, lane->limit);
 }
 
 static void lane_send(Outbox *outbox, Lane *lane)
 {
-        while (!outbox->is_stopped && lane->first && lane->out < lane->limit)
+        while (!outbox->is_stopped && lane->first && lane_has_place(lane))
                 outbox->send(outbox->userdata, lane_take(lane));
 }
 
@@ -86,7 +138,7 @@ void outbox_add(Outbox *outbox, Parcel *list)
                 list = p->next;
                 p->next = NULL;
                 Lane *lane = lane_of(outbox, p->channel);
-                lane->limit = (size_t)p->channel->in_flight;
+                lane_aim(outbox, lane, p->channel);
                 *lane->end = p;
                 lane->end = &p->next;
                 lane->waiting++;
@@ -100,14 +152,30 @@ void outbox_send(Outbox *outbox)
                 lane_send(outbox, lane);
 }
 
+/* The place goes to the next lane that leads there, so that each has some of them. */
+static void host_send(Outbox *outbox, Lane *after)
+{
+        for (Lane *lane = after->next; lane; lane = lane->next)
+                if (lane->host == after->host)
+                        lane_send(outbox, lane);
+        for (Lane *lane = outbox->lanes; lane != after->next; lane = lane->next)
+                if (lane->host == after->host)
+                        lane_send(outbox, lane);
+}
+
 void outbox_settle(Outbox *outbox, Parcel *parcel)
 {
         Lane *lane = lane_of(outbox, parcel->channel);
         must(lane->out > 0 && outbox->count > 0);
+        bool was_full = lane->host->out >= HOST_OUT_MAX;
         lane->out--;
+        lane->host->out--;
         outbox->count--;
         (void)parcel_free(parcel);
-        lane_send(outbox, lane);
+        if (was_full)
+                host_send(outbox, lane);
+        else
+                lane_send(outbox, lane);
 }
 
 void outbox_give_back(Outbox *outbox, Text channel, OutboxSend take, void *userdata)
@@ -144,6 +212,7 @@ static void lane_withdraw(Lane *lane, OutboxTest test, const void *test_userdata
                 if (test(test_userdata, p)) {
                         lane->waiting--;
                         lane->out++;
+                        lane->host->out++;
                         take(userdata, p);
                 } else {
                         *lane->end = p;

@@ -146,6 +146,7 @@ int turn_adopt(Turn *turn, const Config *config, WallTime now, Arena *arena, Tex
         turn->config = config_ref(config);
         turn->troubled_count = 0;
         lanes_retry(turn);
+        targets_aim(turn);
         turn_roster_ask(turn);
         return 0;
 }
@@ -427,6 +428,7 @@ static void work_undo(Work *w, int error, ArenaMark start)
         store_rollback(w->store);
         batch->parcel_count = batch->letter_count = batch->broken_count = 0;
         lanes_restore(w->turn, w->lanes_before, w->lanes_before_count);
+        targets_restore(w->turn, w->targets_before, w->targets_before_count);
         batch->figures = (TurnFigures){ 0 };
         batch->has_more = false;
         w->turn->last = w->turn->committed;
@@ -463,6 +465,8 @@ static int transact_once(Turn *turn, Batch *batch)
                 .parcels_end = &batch->parcels,
                 .lanes_before = lanes_copy(turn, turn->scratch),
                 .lanes_before_count = turn->lane_count,
+                .targets_before = targets_copy(turn, turn->scratch),
+                .targets_before_count = turn->target_count,
         };
         ArenaMark start = arena_mark(batch->arena);
         MonoTime started = clock_mono();

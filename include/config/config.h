@@ -53,6 +53,7 @@ typedef struct Channel {
         Text name;
         ChannelType type;
         Text url; /* the target, from the configuration or from its secret; email: smtp:// or smtps:// */
+        Text target; /* what fails together: "https://host:port" of it; no secret */
         Secret url_secret;
         Secret secret;                /* webhook: whsec_ + base64; ntfy, pagerduty: the token */
         Text to;                      /* telegram: the chat; ntfy: the topic */

@@ -31,6 +31,7 @@ typedef struct SendResult {
         Span took;
         bool is_unknown; /* it may have arrived without our hearing of it: whatever is sent next is a possible repeat */
         bool is_of_target; /* the target does not work, whatever it is sent; else it is about this message */
+        bool is_of_host;   /* and neither do others of its host: no answer, or a gateway's */
         char detail[SEND_DETAIL_BYTES]; /* one line for people: no secret, no URL query, no customer's text */
         char said[SEND_DETAIL_BYTES];   /* the receiver's own words, if there are any that may repeat addresses or the
                                          * message: for the case and its deliveries, never for a log or a figure */

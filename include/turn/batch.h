@@ -61,6 +61,7 @@ typedef struct Result {
         Fate fate;
         int32_t code;
         bool is_of_target; /* the receiver does not work, whatever it is sent */
+        bool is_of_host;   /* its host does not, whichever of its addresses is asked */
         Span retry_after;
         Text detail; /* in the batch's arena */
 } Result;

@@ -400,10 +400,12 @@ static void do_deliveries(World *w, Line *line)
         static const struct {
                 const char *words;
                 Fate fate;
-        } fates[] = { { "fail temporarily", FATE_TEMPORARY },
-                      { "fail permanently", FATE_PERMANENT },
-                      { "are gone", FATE_GONE },
-                      { "are accepted again", FATE_ACCEPTED } };
+                bool is_silent;
+        } fates[] = { { "fail temporarily", FATE_TEMPORARY, false },
+                      { "get no answer", FATE_TEMPORARY, true },
+                      { "fail permanently", FATE_PERMANENT, false },
+                      { "are gone", FATE_GONE, false },
+                      { "are accepted again", FATE_ACCEPTED, false } };
         Text words = words_join(w, line->rest, line->rest_count);
         Behaviour *b = behaviour_of(w, line->stars[0]);
         if (!config_channel(w->config, line->stars[0]) && !w->anything_goes)
@@ -411,11 +413,13 @@ static void do_deliveries(World *w, Line *line)
         for (size_t i = 0; i < COUNT_OF(fates); i++)
                 if (text_is(words, fates[i].words)) {
                         b->fate = fates[i].fate;
+                        b->is_silent = fates[i].is_silent;
                         b->takes = SPAN_ZERO;
                         return;
                 }
         if (!text_starts(words, TEXT("take ")))
-                fail(w, "expected fail temporarily, fail permanently, are gone, are accepted again or take TIME");
+                fail(w, "expected fail temporarily, get no answer, fail permanently, are gone, are accepted again or "
+                        "take TIME");
         b->takes = span_read(w, text_from_offset(words, 5));
 }
 

@@ -89,6 +89,10 @@ static void result_add(World *w, Batch *batch, Parcel *p)
         input->result = (Result){ .parcel = p, .fate = b->fate, .code = b->fate == FATE_ACCEPTED ? 200 : 500 };
         input->result.is_of_target = b->fate == FATE_TEMPORARY || p->channel->type != CHANNEL_EMAIL;
         input->result.detail = b->fate == FATE_ACCEPTED ? TEXT("accepted") : TEXT("the receiver is out of order");
+        if (b->is_silent) {
+                input->result.code = 0;
+                input->result.is_of_host = true;
+        }
         if (b->fate == FATE_ACCEPTED)
                 told_add(w, p);
 }

@@ -41,6 +41,7 @@ typedef struct Slow {
 typedef struct Behaviour {
         Text channel;
         Fate fate;
+        bool is_silent; /* temporary: not even a status */
         Span takes;
         int tries;
 } Behaviour;

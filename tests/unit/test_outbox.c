@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "turn/outbox.h"
 
@@ -18,6 +19,7 @@ typedef struct Scene {
         int64_t sent[PARCELS], taken[PARCELS];
         size_t sent_count, taken_count;
         Outbox *outbox;
+        Parcel *first, **end; /* sent, in order */
 } Scene;
 
 static void on_send(void *userdata, Parcel *parcel)
@@ -30,6 +32,14 @@ static void on_take(void *userdata, Parcel *parcel)
 {
         Scene *s = userdata;
         s->taken[s->taken_count++] = parcel->delivery;
+}
+
+static void on_count(void *userdata, Parcel *parcel)
+{
+        Scene *s = userdata;
+        s->sent_count++;
+        *s->end = parcel;
+        s->end = &parcel->next;
 }
 
 /* Odd rows go to the first channel, even ones to the second. */
@@ -137,6 +147,46 @@ static void what_has_waited_too_long_for_a_place_is_given_back(void **state)
         assert_false(outbox_is_waiting(s->outbox));
 }
 
+/* A hundred people's addresses at one host that hangs, and one at another. */
+static void a_host_with_many_channels_leaves_room_for_the_others(void **state UNUSED)
+{
+        enum {
+                PEOPLE = 100,
+                HOST_PLACES = 64
+        };
+        static Channel channels[PEOPLE + 1];
+        Scene s = { 0 };
+        s.end = &s.first;
+        s.outbox = outbox_new(on_count, &s);
+        for (size_t i = 0; i <= PEOPLE; i++) {
+                static char names[PEOPLE + 1][8];
+                (void)snprintf(names[i], sizeof(names[i]), "c%zu", i);
+                channels[i] =
+                        (Channel){ .name = text_from(names[i]),
+                                   .in_flight = 8,
+                                   .target = i == PEOPLE ? TEXT("https://b.example") : TEXT("https://a.example") };
+                for (int twice = 0; twice < 2; twice++) {
+                        ParcelArena *memory = parcel_arena_new(256);
+                        Parcel *p = arena_new_of(memory->arena, Parcel);
+                        *p = (Parcel){ .memory = memory, .channel = &channels[i] };
+                        outbox_add(s.outbox, p);
+                }
+        }
+        outbox_send(s.outbox);
+        assert_int_equal(s.sent_count, HOST_PLACES + 2);
+        assert_int_equal(outbox_out(s.outbox), HOST_PLACES + 2);
+        for (Parcel *next; s.first; s.first = next) {
+                size_t before = s.sent_count;
+                next = s.first->next;
+                assert_true(next || before == 2 * PEOPLE + 2); /* a place that is free goes to whoever waits for it */
+                outbox_settle(s.outbox, s.first);
+                assert_true(s.sent_count <= before + 1);
+        }
+        assert_int_equal(s.sent_count, 2 * PEOPLE + 2);
+        assert_int_equal(outbox_count(s.outbox), 0);
+        s.outbox = outbox_free(s.outbox);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, scene_begin, scene_end)
 
 int main(void)
@@ -147,6 +197,7 @@ int main(void)
                 CLAIM(what_is_not_withdrawn_goes_in_its_order),
                 CLAIM(what_waits_for_one_channel_is_given_back_and_the_other_goes_on),
                 CLAIM(what_has_waited_too_long_for_a_place_is_given_back),
+                cmocka_unit_test(a_host_with_many_channels_leaves_room_for_the_others),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

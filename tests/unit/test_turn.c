@@ -512,6 +512,132 @@ static void what_comes_back_from_a_slow_channel_waits_in_the_store_and_others_ha
         assert_int_equal(rest->parcel_count, channel->in_flight * 4);
 }
 
+/* ---- hosts --------------------------------------------------------------------------------------------------------
+ */
+
+static void batch_answer_of(Scene *s, Batch *batch, const char *territory)
+{
+        char iso[ISO8601_BYTES];
+        Place place = { .topic = TEXT("survey-responses"), .offset = s->offset++, .record_time = TUESDAY };
+        Text json = arena_textf(s->arena,
+                                "{\"id\":\"r-%lld\",\"submitted\":\"" TEXT_F
+                                "\",\"customer\":\"c-%lld\",\"territory\":\"%s\",\"nps\":2}",
+                                (long long)place.offset, TEXT_ARG(wall_format(TUESDAY, iso)), (long long)place.offset,
+                                territory);
+        Answer answer;
+        const char *reason;
+        assert_int_equal(judge_record(s->judge, s->config, config_source(s->config, TEXT("relationship")), &place, json,
+                                      batch->now, &answer, &reason),
+                         JUDGED_FLAGGED);
+        batch_add(batch, INPUT_ANSWER)->answer = answer;
+}
+
+/* Of what goes to the host of all chats; mail is accepted. */
+static Batch *host_answers(Scene *s, const Batch *from, Fate fate, WallTime now)
+{
+        Batch *batch = batch_at(s, now, 1000);
+        for (Parcel *p = from->parcels; p; p = p->next) {
+                bool is_mail = text_is(p->channel->name, "mail"), is_no = fate == FATE_TEMPORARY && !is_mail;
+                batch_add(batch, INPUT_RESULT)->result = (Result){ .parcel = p,
+                                                                   .fate = is_mail ? FATE_ACCEPTED : fate,
+                                                                   .code = is_no ? 0 : 200,
+                                                                   .is_of_target = is_no,
+                                                                   .is_of_host = is_no,
+                                                                   .detail = TEXT("no connection") };
+        }
+        turn_run(s->turn, batch);
+        assert_int_equal(batch->error, 0);
+        return batch;
+}
+
+/* The turn in which something is sent again. */
+static Batch *turn_with_parcels(Scene *s, WallTime *at)
+{
+        for (int turns = 0; turns < 200; turns++) {
+                Batch *batch = turn_at(s, *at);
+                if (batch->parcel_count > 0)
+                        return batch;
+                assert_true(wall_before(*at, WALL_NEVER));
+                *at = wall_later(batch->wake_at, *at);
+                (void)batch_free(batch);
+        }
+        fail_msg("nothing is sent any more");
+        return NULL;
+}
+
+static Batch *host_breaks(Scene *s)
+{
+        CLEANUP(batch_freep) Batch *first = batch_at(s, TUESDAY, 1000);
+        for (int i = 0; i < 6; i++) {
+                batch_answer_of(s, first, "BR-S");
+                batch_answer_of(s, first, "DE-N");
+                batch_answer_of(s, first, "UKI");
+        }
+        turn_run(s->turn, first);
+        assert_int_equal(parcels_on(first, "slack-ana"), 6);
+        assert_int_equal(parcels_on(first, "slack-eva"), 6);
+        assert_int_equal(parcels_on(first, "mail"), 6);
+        Batch *after = host_answers(s, first, FATE_TEMPORARY, TUESDAY);
+        assert_int_equal(after->parcel_count, 0);
+        return after;
+}
+
+static void a_host_that_does_not_answer_is_tried_by_one_send_for_all_its_channels_and_other_hosts_go_on(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *broken = host_breaks(s);
+        WallTime at = broken->wake_at;
+        for (int tries = 0; tries < 5; tries++) {
+                CLEANUP(batch_freep) Batch *probe = turn_with_parcels(s, &at);
+                assert_int_equal(probe->parcel_count, 1); /* though two channels lead there, with six each */
+                CLEANUP(batch_freep) Batch *meanwhile = batch_at(s, at, 1000);
+                batch_answer_of(s, meanwhile, "BR-S");
+                batch_answer_of(s, meanwhile, "DE-N");
+                batch_answer_of(s, meanwhile, "UKI");
+                turn_run(s->turn, meanwhile);
+                assert_int_equal(meanwhile->parcel_count, 1);
+                assert_int_equal(parcels_on(meanwhile, "mail"), 1);
+                WallTime before = at;
+                CLEANUP(batch_freep) Batch *no = host_answers(s, probe, FATE_TEMPORARY, at);
+                assert_int_equal(no->parcel_count, 0);
+                at = wall_later(no->wake_at, wall_add(at, SPAN_SECOND));
+                assert_in_range(wall_since(at, before).us, SPAN_SECOND.us, SPAN_MINUTE.us);
+                CLEANUP(batch_freep) Batch *mail = host_answers(s, meanwhile, FATE_ACCEPTED, at);
+                assert_true(mail->parcel_count <= 1);
+                if (mail->parcel_count == 1)
+                        (void)batch_free(host_answers(s, mail, FATE_TEMPORARY, at));
+        }
+}
+
+static void a_host_that_works_again_gets_what_waited_gently_over_all_its_channels_together(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *broken = host_breaks(s);
+        WallTime at = broken->wake_at;
+        CLEANUP(batch_freep) Batch *probe = turn_with_parcels(s, &at);
+        CLEANUP(batch_freep) Batch *works = host_answers(s, probe, FATE_ACCEPTED, at);
+        assert_int_equal(works->parcel_count, 2);
+        CLEANUP(batch_freep) Batch *more = host_answers(s, works, FATE_ACCEPTED, at);
+        assert_int_equal(more->parcel_count, 4);
+        CLEANUP(batch_freep) Batch *rest = host_answers(s, more, FATE_ACCEPTED, at);
+        assert_int_equal(1 + works->parcel_count + more->parcel_count + rest->parcel_count, 12);
+}
+
+static void a_place_that_was_taken_in_a_turn_that_failed_is_free_again(void **state)
+{
+        Scene *s = *state;
+        CLEANUP(batch_freep) Batch *spoiled = batch_at(s, TUESDAY, 1000);
+        batch_answer(s, spoiled, TUESDAY);
+        batch_add(spoiled, INPUT_PLACE)->place.from.topic = TEXT("nowhere"); /* after it was handed out */
+        turn_run(s->turn, spoiled);
+        assert_true(spoiled->error < 0);
+        batch_cut(spoiled, 0);
+        CLEANUP(batch_freep) Batch *broken = host_breaks(s);
+        WallTime at = broken->wake_at;
+        CLEANUP(batch_freep) Batch *probe = turn_with_parcels(s, &at);
+        assert_int_equal(probe->parcel_count, 1);
+}
+
 /* ---- administrators --------------------------------------------------------------------------------------------- */
 
 static void only_a_delivery_that_has_failed_is_tried_again_by_hand(void **state)
@@ -613,6 +739,9 @@ int main(void)
                 CLAIM(a_broken_channel_is_tried_by_one_send_at_a_time_and_the_rest_waits_in_the_store),
                 CLAIM(a_receiver_that_asks_for_an_hour_is_not_tried_before_and_its_reader_does_not_wait_so_long),
                 CLAIM(what_comes_back_from_a_slow_channel_waits_in_the_store_and_others_have_their_room),
+                CLAIM(a_host_that_does_not_answer_is_tried_by_one_send_for_all_its_channels_and_other_hosts_go_on),
+                CLAIM(a_host_that_works_again_gets_what_waited_gently_over_all_its_channels_together),
+                CLAIM(a_place_that_was_taken_in_a_turn_that_failed_is_free_again),
                 CLAIM(only_a_delivery_that_has_failed_is_tried_again_by_hand),
                 CLAIM(a_target_that_is_gone_comes_back_when_it_is_enabled),
                 CLAIM(operators_hear_of_a_channel_once_whatever_it_says),
