@@ -146,7 +146,9 @@ class Machine:
         self.install(programs)
 
     def install(self, programs: Path) -> None:
-        checked(["make", "-s", "install", f"DESTDIR={self.root}", f"B={programs}"], cwd=ROOT)
+        with open(CACHE / "lock", "w", encoding="ascii") as lock:       # it may build what it installs
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            checked(["make", "-s", "install", f"DESTDIR={self.root}", f"B={programs}"], cwd=ROOT)
         libraries_copy(self.root)
         checked(["systemd-sysusers", f"--root={self.root}"])
         checked(["journalctl", "--update-catalog", f"--root={self.root}"])
