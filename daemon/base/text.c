@@ -117,21 +117,22 @@ unsigned text_distance(Text a, Text b)
         enum {
                 COMPARED_MAX = 64
         };
-        unsigned row[COMPARED_MAX + 1];
+        unsigned rows[3][COMPARED_MAX + 1] = { 0 };
         size_t a_len = MIN_OF(a.len, (size_t)COMPARED_MAX), b_len = MIN_OF(b.len, (size_t)COMPARED_MAX);
         for (size_t j = 0; j <= b_len; j++)
-                row[j] = (unsigned)j;
+                rows[0][j] = (unsigned)j;
         for (size_t i = 1; i <= a_len; i++) {
-                unsigned diagonal = row[0];
+                unsigned *row = rows[i % 3];
+                const unsigned *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
                 row[0] = (unsigned)i;
                 for (size_t j = 1; j <= b_len; j++) {
-                        unsigned above = row[j];
-                        unsigned change = diagonal + (a.data[i - 1] != b.data[j - 1]);
-                        row[j] = MIN_OF(change, MIN_OF(above, row[j - 1]) + 1);
-                        diagonal = above;
+                        unsigned change = above[j - 1] + (a.data[i - 1] != b.data[j - 1]);
+                        row[j] = MIN_OF(change, MIN_OF(above[j], row[j - 1]) + 1);
+                        if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1])
+                                row[j] = MIN_OF(row[j], two_above[j - 2] + 1);
                 }
         }
-        return row[b_len];
+        return rows[a_len % 3][b_len];
 }
 
 uint64_t text_hash(Text text)

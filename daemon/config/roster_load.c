@@ -176,13 +176,18 @@ bool roster_knows_person(const Loader *l, Text id)
         return first < l->config->roster.person_count && text_equal(l->config->roster.persons[first].id, id);
 }
 
+void parties_offer(const Loader *l, Suggestion *nearest, bool only_groups)
+{
+        for (size_t i = 0; i < l->config->roster.person_count && !only_groups; i++)
+                suggestion_offer(nearest, l->config->roster.persons[i].id);
+        for (size_t i = 0; i < l->config->roster.group_count; i++)
+                suggestion_offer(nearest, l->config->roster.groups[i].id);
+}
+
 const char *nearest_party(const Loader *l, Text name, bool is_group)
 {
         Suggestion nearest = suggestion_for(name);
-        for (size_t i = 0; i < l->config->roster.person_count && !is_group; i++)
-                suggestion_offer(&nearest, l->config->roster.persons[i].id);
-        for (size_t i = 0; i < l->config->roster.group_count; i++)
-                suggestion_offer(&nearest, l->config->roster.groups[i].id);
+        parties_offer(l, &nearest, is_group);
         return suggestion_text(&nearest, l->scratch);
 }
 

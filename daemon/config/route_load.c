@@ -24,6 +24,18 @@ static bool route_field(Loader *l, const Setting *where, Text name, bool allows_
         return loader_fields_are_mapped(l, where, UINT64_C(1) << *ret);
 }
 
+/* A misspelt "manager" looks like the id of a person. */
+static const char *nearest_recipient(const Loader *l, const Setting *where, Text name, RecipientKind kind)
+{
+        static const RecipientKind words[] = { RECIPIENT_OWNER, RECIPIENT_MANAGER, RECIPIENT_DIRECTOR,
+                                               RECIPIENT_DELEGATE, RECIPIENT_INFORM };
+        Suggestion nearest = suggestion_for(name);
+        for (size_t i = 0; i < COUNT_OF(words) && kind == RECIPIENT_PERSON && text_is(where->name, "tell"); i++)
+                suggestion_offer(&nearest, text_from(recipient_kind_text(words[i])));
+        parties_offer(l, &nearest, kind == RECIPIENT_GROUP);
+        return suggestion_text(&nearest, l->scratch);
+}
+
 bool loader_recipient(Loader *l, const Setting *where, Recipient *recipient)
 {
         const Roster *roster = &l->config->roster;
@@ -57,7 +69,7 @@ bool loader_recipient(Loader *l, const Setting *where, Recipient *recipient)
         setting_error(l->report, where, TEXT_F ": %s is %s%s", TEXT_ARG(where->name), quoted(l, name),
                       recipient->kind == RECIPIENT_GROUP ? "no group in groups.csv"
                                                          : "nobody in people.csv or groups.csv",
-                      nearest_party(l, name, recipient->kind == RECIPIENT_GROUP));
+                      nearest_recipient(l, where, name, recipient->kind));
         return false;
 }
 

@@ -64,7 +64,8 @@ bool text_number(Text text, double *ret);
 /* [-+]digits, and nothing that 64 bits cannot hold. */
 bool text_integer(Text text, int64_t *ret);
 
-/* How many single-letter edits turn a into b (Levenshtein), for "did you mean"; at most 64 bytes are compared. */
+/* How many single-letter edits turn a into b, two letters that changed places being one; for "did you mean". At most 64
+ * bytes are compared. */
 unsigned text_distance(Text a, Text b);
 
 /* FNV-1a, 64 bits: for hash tables in memory only, never stored. */

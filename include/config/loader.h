@@ -77,6 +77,7 @@ static inline bool loader_has_all(const Loader *l, Section section)
 /* '; did you mean "x"?' over names, or "". */
 const char *nearest_channel(const Loader *l, Text name);
 const char *nearest_policy(const Loader *l, Text name);
+void parties_offer(const Loader *l, Suggestion *nearest, bool only_groups);
 const char *nearest_party(const Loader *l, Text name, bool is_group);
 
 size_t roster_first_row(const Loader *l, Text id);  /* of persons: the first that is not before this id */

@@ -324,7 +324,7 @@ static void whatever_is_wrong_is_said_with_its_place(void **state UNUSED)
                 { "f and coment contains 'x'", 6, "unknown field \"coment\"; did you mean \"comment\"?" },
                 { "contactme", 0, "unknown field \"contactme\"; did you mean \"contact_me\"?" },
                 { "satisfaction <= 2", 0, "unknown field \"satisfaction\"" },
-                { "exists scat", 7, "unknown field \"scat\"" },
+                { "exists scat", 7, "unknown field \"scat\"; did you mean \"csat\"?" },
                 { "exists", 6, "expected a field after \"exists\", found the end" },
                 { "exists 'nps'", 7, "expected a field after \"exists\", found \"'nps'\"" },
                 { "exists not nps", 7, "expected a field after \"exists\", found \"not\"" },
