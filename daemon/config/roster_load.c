@@ -327,10 +327,12 @@ static Origin *dated_sort(Loader *l, const char *noun, Dated *rows, size_t count
 {
         Origin *origins = arena_array(l->scratch, Origin, count + 1);
         qsort(rows, count, sizeof(Dated), dated_order);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0, longest = 0; i < count; i++) { /* longest: of that name, the one that ends last */
                 origins[i] = rows[i].origin;
                 if (i > 0)
-                        dated_check_overlap(l, noun, &rows[i - 1], &rows[i]);
+                        dated_check_overlap(l, noun, &rows[longest], &rows[i]);
+                if (!text_equal(rows[longest].name, rows[i].name) || wall_before(rows[longest].until, rows[i].until))
+                        longest = i;
         }
         return origins;
 }
