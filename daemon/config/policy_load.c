@@ -162,9 +162,8 @@ void load_policies(Loader *l)
                         l->is_incomplete[SECTION_POLICY] = true;
                         continue;
                 }
-                /* One that has an error is known by its name all the same, but has no ladder to check. */
-                if (!policy_read(l->arena, l->report, group, &policy))
-                        policy.rung_count = 0;
+                /* One that has an error is known by its name all the same, and whom its other rungs tell is checked. */
+                (void)policy_read(l->arena, l->report, group, &policy);
                 if (config_policy(l->config, policy.name))
                         loader_refuse_twin(l, group, SECTION_POLICY);
                 l->policy_settings[l->config->policy_count] = group;
