@@ -445,6 +445,13 @@ StepList ladder_tell_asked(const LadderScene *scene, Text id, RecipientKind why,
         return p.list;
 }
 
+StepList ladder_tell_channel(const LadderScene *scene, Text name, Message message, Arena *arena)
+{
+        Plan p = { .scene = scene, .arena = arena };
+        plan_channel(&p, name, (Step){ .why = RECIPIENT_CHANNEL, .message = message, .due_at = scene->now });
+        return p.list;
+}
+
 StepList ladder_tell_channels(const LadderScene *scene, Message message, Arena *arena)
 {
         Plan p = { .scene = scene, .arena = arena };

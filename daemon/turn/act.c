@@ -97,7 +97,7 @@ static StepList news(Work *w, const Subject *s, const Act *act, Message message)
         return tells;
 }
 
-/* Who was asked to help, or heard that the promise was missed, since the ladder was started. */
+/* Who was asked to help, or heard that the promise was missed, since the ladder was started; and the pagers. */
 typedef struct Asked {
         Work *w;
         Subject *s;
@@ -109,28 +109,46 @@ static bool asks(Message message)
         return message == MESSAGE_HELP_NEEDED || message == MESSAGE_WINDOW_MISSED;
 }
 
+static void asked_add(Asked *a, StepList told)
+{
+        for (size_t i = 0; i < a->s->asked.count; i++)
+                if (told.count > 0 && text_equal(a->s->asked.steps[i].recipient, told.steps[0].recipient))
+                        return;
+        steps_append(&a->s->asked, told, a->w->arena);
+}
+
+/* A pager goes on paging until the incident is over; it is told itself, whoever of its readers has acted. Also those of
+ * former owners: it is one incident a case. */
+static bool rings(const Asked *a, const DeliveryRow *row)
+{
+        const Channel *channel = config_channel(a->w->config, row->channel);
+        bool is_end = row->message == MESSAGE_CONTACTED || row->message == MESSAGE_CLOSED;
+        return channel && channel->type == CHANNEL_PAGERDUTY && !channel->is_shared && !is_end;
+}
+
 static int asked_visit(void *userdata, const DeliveryRow *row)
 {
         Asked *a = userdata;
         bool has_heard =
                 row->state == DELIVERY_ACCEPTED || (row->state == DELIVERY_PENDING && work_is_out(a->w, row->row));
-        if (!has_heard || !asks(row->message) || row->why == RECIPIENT_OWNER || row->epoch != a->s->c.epoch)
+        if (has_heard && rings(a, row))
+                asked_add(a, ladder_tell_channel(&a->s->scene, row->channel, a->message, a->w->arena));
+        if (a->message == MESSAGE_CLAIMED || !has_heard || !asks(row->message) || row->why == RECIPIENT_OWNER ||
+            row->epoch != a->s->c.epoch)
                 return 0;
-        StepList told = ladder_tell_asked(&a->s->scene, row->recipient, row->why, a->message, a->w->arena);
-        for (size_t i = 0; i < a->s->asked.count; i++)
-                if (text_equal(a->s->asked.steps[i].recipient, row->recipient))
-                        return 0;
-        steps_append(&a->s->asked, told, a->w->arena);
+        asked_add(a, ladder_tell_asked(&a->s->scene, row->recipient, row->why, a->message, a->w->arena));
         return 0;
 }
 
 /* They need not ask any more whether somebody has called. */
 static int asked_find(Work *w, Subject *s, const CaseEvent *event)
 {
-        bool is_over = event->kind == EVENT_CONTACT || event->kind == EVENT_CLOSE;
-        if (!is_over || s->c.state != CASE_OPEN || s->c.mode != MODE_LIVE)
+        Message message = event->kind == EVENT_CONTACT ? MESSAGE_CONTACTED
+                          : event->kind == EVENT_CLOSE ? MESSAGE_CLOSED
+                                                       : MESSAGE_CLAIMED;
+        if (event->kind == EVENT_ASSIGN || s->c.state != CASE_OPEN || s->c.mode != MODE_LIVE)
                 return 0;
-        Asked asked = { w, s, event->kind == EVENT_CONTACT ? MESSAGE_CONTACTED : MESSAGE_CLOSED };
+        Asked asked = { w, s, message };
         const DeliveryFilter filter = { .case_number = s->c.number, .limit = ASKED_ROWS_MAX };
         return store_deliveries(w->store, &filter, w->arena, asked_visit, &asked);
 }
@@ -148,6 +166,7 @@ static Case case_retargeted(Work *w, const Subject *s)
 static void resolve_attempt(Work *w, Subject *s, const Act *act, CaseEvent *event)
 {
         StepList tells = news(w, s, act, MESSAGE_CLAIMED);
+        steps_append(&tells, s->asked, w->arena);
         bool takes = act_takes(w, s, act, event);
         if (s->c.state != CASE_OPEN)
                 return;
@@ -182,6 +201,7 @@ static const char *resolve_claim(Work *w, Subject *s, const Act *act, CaseEvent 
         if (!s->c.owner_is_group || s->c.state != CASE_OPEN)
                 return NULL; /* the table knows what to say */
         StepList tells = news(w, s, act, MESSAGE_CLAIMED);
+        steps_append(&tells, s->asked, w->arena);
         event_owner(event, owner);
         subject_scene(w, s, owner);
         if (s->c.mode == MODE_LIVE) {

@@ -55,6 +55,9 @@ StepList ladder_tell_owner(const LadderScene *scene, Message message, Arena *are
 /* Somebody who was asked for help, told `message` in their own working hours; nobody if they are the owner or gone. */
 StepList ladder_tell_asked(const LadderScene *scene, Text id, RecipientKind why, Message message, Arena *arena);
 
+/* A channel itself, told `message` now. */
+StepList ladder_tell_channel(const LadderScene *scene, Text name, Message message, Arena *arena);
+
 /* The rooms and systems that the policy tells of cases, told `message` now. */
 StepList ladder_tell_channels(const LadderScene *scene, Message message, Arena *arena);
 
