@@ -40,26 +40,36 @@ const char *kafka_health_text(KafkaHealth health)
 typedef struct Words {
         const char *part;
         KafkaHealth health;
-        bool is_guess; /* librdkafka's, of a connection that was closed without a word */
+        bool is_guess;    /* of a connection that was closed without a word */
+        const char *hint; /* the guess is ours: newer versions make none there */
 } Words;
 
 /* librdkafka calls much by the code of a lost connection, such as a broker that talks TLS when we do not; only the
  * words tell. Where they guess at our settings, they are right about a first connection; one that worked under the same
  * settings was closed by a broker that goes down. */
-static KafkaHealth health_of_lost_connection(const char *text, bool has_worked)
+static const Words *words_find(const char *text)
 {
         static const Words words[] = {
-                { "SSL listener", KAFKA_TLS, true },
-                { "PLAINTEXT broker listener", KAFKA_TLS, true },
-                { "SSL handshake", KAFKA_TLS, false },
-                { "certificate", KAFKA_TLS, false },
-                { "require SASL authentication", KAFKA_AUTH, true },
-                { "failed to resolve", KAFKA_DNS, false },
+                { "SSL listener", KAFKA_TLS, true, "" },
+                { "PLAINTEXT broker listener", KAFKA_TLS, true, "" },
+                { "SSL handshake", KAFKA_TLS, false, "" },
+                { "certificate", KAFKA_TLS, false, "" },
+                { "require SASL authentication", KAFKA_AUTH, true, "" },
+                { "failed to resolve", KAFKA_DNS, false, "" },
+                { "SSL connection closed by peer", KAFKA_AUTH, true, "; the broker might require SASL authentication" },
+                { "in state APIVERSION_QUERY", KAFKA_TLS, true, "; this might be an SSL listener" },
+                { "", KAFKA_UNREACHABLE, false, "" },
         };
-        for (size_t i = 0; i < COUNT_OF(words); i++)
-                if (strcasestr(text, words[i].part))
-                        return words[i].is_guess && has_worked ? KAFKA_UNREACHABLE : words[i].health;
-        return KAFKA_UNREACHABLE;
+        const Words *found = words;
+        while (!strcasestr(text, found->part))
+                found++;
+        return found;
+}
+
+static KafkaHealth health_of_lost_connection(const char *text, bool has_worked)
+{
+        const Words *words = words_find(text);
+        return words->is_guess && has_worked ? KAFKA_UNREACHABLE : words->health;
 }
 
 KafkaHealth health_of_connection_error(rd_kafka_resp_err_t error, const char *text, bool has_worked)
@@ -141,11 +151,10 @@ static bool cause_is_news(const Intake *intake, KafkaHealth cause, const char *t
 
 static const char *hint_of(KafkaHealth cause, const char *text)
 {
-        bool is_scram = cause == KAFKA_AUTH && strstr(text, "mechanism SCRAM");
-        return is_scram && rd_kafka_version() < SCRAM_VERSION
-                       ? "; this may also be said of the right password: Kafka 3.8.0 and 4.x refuse SCRAM from this "
-                         "machine's librdkafka, which is older than 2.6.1"
-                       : "";
+        if (cause == KAFKA_AUTH && strstr(text, "mechanism SCRAM") && rd_kafka_version() < SCRAM_VERSION)
+                return "; this may also be said of the right password: Kafka 3.8.0 and 4.x refuse SCRAM from this "
+                       "machine's librdkafka, which is older than 2.6.1";
+        return cause == words_find(text)->health ? words_find(text)->hint : "";
 }
 
 void health_connection_failed(Intake *intake, rd_kafka_resp_err_t error, const char *text)

@@ -162,11 +162,12 @@ static const IntakeOps ops = {
 
 static Config *config_of(const Bench *b, size_t topics, const char *const *names)
 {
+        /* Newer clients wait for the propagation before a topic is gone. */
         static const char *const properties[] = {
                 "reconnect.backoff.ms=20",    "reconnect.backoff.max.ms=50",
                 "statistics.interval.ms=100", "topic.metadata.refresh.interval.ms=500",
-
-                "fetch.wait.max.ms=20",       "fetch.error.backoff.ms=20"
+                "fetch.wait.max.ms=20",       "topic.metadata.propagation.max.ms=1000",
+                "fetch.error.backoff.ms=20",
         };
         Arena *arena = arena_new(4096);
         Config *config = arena_new_of(arena, Config);
@@ -645,14 +646,21 @@ static void brokers_that_go_are_named_and_brokers_that_come_back_are_read(void *
         assert_numbers(b, 0, 0, 10);
 }
 
-/* What librdkafka 2.0.2 says when a broker closes a connection that was just made, whatever the reason. */
+/* What librdkafka 2.0.2 and 2.12.1 say when a broker closes a connection that was just made, whatever the reason. */
 static void brokers_that_go_down_are_not_said_to_refuse_a_login_that_worked(void **state)
 {
         static const char of_login[] = "127.0.0.1:9092/1: Disconnected: verify that security.protocol is correctly "
                                        "configured, broker might require SASL authentication (after 249ms in state UP)";
         static const char of_tls[] = "127.0.0.1:9092/1: Disconnected while requesting ApiVersion: might be caused by "
                                      "incorrect security.protocol configuration (connecting to a SSL listener?)";
+        static const char of_newer[] = "ssl://127.0.0.1:9092/bootstrap: Disconnected: SSL connection closed by peer "
+                                       "(after 7ms in state UP)";
+        static const char of_newest[] = "127.0.0.1:9092/1: Disconnected: connection closed by peer: receive 0 after "
+                                        "POLLIN (after 1ms in state APIVERSION_QUERY)";
         (void)state;
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_newest, false), KAFKA_TLS);
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_newer, false), KAFKA_AUTH);
+        assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_newer, true), KAFKA_UNREACHABLE);
         assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_login, false), KAFKA_AUTH);
         assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_tls, false), KAFKA_TLS);
         assert_int_equal(health_of_connection_error(RD_KAFKA_RESP_ERR__TRANSPORT, of_login, true), KAFKA_UNREACHABLE);
