@@ -46,7 +46,7 @@ int64_t clock_boot_id(void)
 }
 
 /* systemd-timesyncd touches this file each time it has compared the clock: at most 2,048 seconds apart. */
-static bool timesync_is_fresh(void)
+bool clock_is_kept_by_timesyncd(void)
 {
         struct stat file;
         if (stat("/run/systemd/timesync/synchronized", &file) < 0)
@@ -59,5 +59,5 @@ static bool timesync_is_fresh(void)
 bool clock_is_synchronised(void)
 {
         struct timex t = { 0 };
-        return adjtimex(&t) >= 0 ? (t.status & STA_UNSYNC) == 0 : timesync_is_fresh();
+        return adjtimex(&t) >= 0 ? (t.status & STA_UNSYNC) == 0 : clock_is_kept_by_timesyncd();
 }

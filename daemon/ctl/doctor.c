@@ -225,23 +225,39 @@ static void store_look(Doctor *d)
         space_look(d, folder);
 }
 
-static void clock_look(Doctor *d)
-{
-        struct timex state = { 0 };
-        bool is_known = adjtimex(&state) >= 0 || errno == EPERM;
-        if (!is_known)
-                find(d, LEVEL_NOTE, "clock", TEXT("the kernel does not say whether it is synchronised"), NULL);
-        else if (state.status & STA_UNSYNC)
-                find(d, LEVEL_WARNING, "clock", TEXT("it is not synchronised"),
-                     "Windows and ladders go by the clock. timedatectl set-ntp true, or see to chrony or ntpd.");
-        else
-                find(d, LEVEL_OK, "clock", TEXT("it is synchronised"), NULL);
-}
-
 static bool unit_flag(sd_bus *bus, const char *interface, const char *name, int *ret)
 {
         return sd_bus_get_property_trivial(bus, "org.freedesktop.systemd1", UNIT_PATH, interface, name, NULL, 'b',
                                            ret) >= 0;
+}
+
+/* The unit's sandbox keeps the service from asking the kernel; then it goes by systemd-timesyncd. */
+static bool unit_sees_clock(void)
+{
+        sd_bus *bus = NULL;
+        int is_kept_out = 0;
+        if (sd_bus_open_system(&bus) >= 0)
+                (void)unit_flag(bus, "org.freedesktop.systemd1.Service", "ProtectClock", &is_kept_out);
+        (void)sd_bus_flush_close_unref(bus);
+        return !is_kept_out || clock_is_kept_by_timesyncd();
+}
+
+static void clock_look(Doctor *d)
+{
+        struct timex state = { 0 };
+        if (adjtimex(&state) < 0 && !clock_is_kept_by_timesyncd())
+                find(d, LEVEL_NOTE, "clock", TEXT("the kernel does not say whether it is synchronised"), NULL);
+        else if (state.status & STA_UNSYNC)
+                find(d, LEVEL_WARNING, "clock", TEXT("it is not synchronised"),
+                     "Windows and ladders go by the clock. timedatectl set-ntp true, or see to chrony or ntpd.");
+        else if (!unit_sees_clock())
+                find(d, LEVEL_WARNING, "clock", TEXT("it is synchronised, but the service cannot know that"),
+                     "Its unit lets it ask systemd-timesyncd only. Where chrony or ntpd keeps the clock: systemctl "
+                     "edit "
+                     "closedloopd, and below [Service] the two lines ProtectClock=no and "
+                     "SystemCallFilter=adjtimex clock_adjtime; then restart it.");
+        else
+                find(d, LEVEL_OK, "clock", TEXT("it is synchronised"), NULL);
 }
 
 static bool unit_text(sd_bus *bus, const char *interface, const char *name, Arena *arena, Text *ret)

@@ -13,3 +13,4 @@ int64_t clock_boot_id(void);
 /* Does the kernel, or where it may not be asked systemd-timesyncd, say that something keeps the wall clock right?
  * Source: adjtimex(2); systemd-timesyncd.service(8). */
 bool clock_is_synchronised(void);
+bool clock_is_kept_by_timesyncd(void);

@@ -347,6 +347,13 @@ def test_a_clock_that_timesyncd_keeps_right_is_believed_and_not_before(env: Env)
               logged="the machine's clock is believed again")
 
 
+def clock_finding(found: Machine) -> dict:
+    """What closedloopctl doctor says of the clock that chrony keeps right."""
+    said = found.run("env", *KERNEL.removeprefix("Environment=").split(), "closedloopctl", "--json", "doctor").stdout
+    finding, = (finding for finding in json.loads(said)["findings"] if finding["check"] == "clock")
+    return finding
+
+
 def test_a_clock_that_chrony_keeps_right_is_believed_with_the_drop_in_that_the_unit_names_and_not_before(env: Env):
     named = re.search(r"a drop-in with (ProtectClock=no) and (SystemCallFilter=[a-z_ ]+) lets it ask",
                       (ROOT / "systemd" / UNIT).read_text(encoding="utf-8"))
@@ -360,6 +367,10 @@ def test_a_clock_that_chrony_keeps_right_is_believed_with_the_drop_in_that_the_u
         clock.server.knows_the_time = True
         clock.await_doubt(False)
         assert "it is synchronised" in found.journal()
+        assert clock_finding(found)["level"] == "ok"
+        found.drop_in()
+        finding = clock_finding(found)
+        assert finding["level"] == "warning" and all(line in finding["advice"] for line in named.groups()), finding
     finally:
         found.run("systemctl", "stop", "chronyd")
 
