@@ -38,10 +38,12 @@ const char *submitted_note_text(SubmittedNote note)
 
 const char *response_fault_text(ResponseFault fault)
 {
+        _Static_assert(RESPONSE_ID_BYTES_MAX == 512, "the text says how many");
         static const char *const texts[RESPONSE_FAULT_MAX] = {
                 [RESPONSE_READABLE] = "readable",
                 [RESPONSE_NOT_AN_OBJECT] = "not a JSON object",
                 [RESPONSE_NO_ID] = "no id where the source names one",
+                [RESPONSE_ID_TOO_LONG] = "id longer than 512 bytes",
         };
         must(fault < RESPONSE_FAULT_MAX);
         return texts[fault];
@@ -322,8 +324,7 @@ static Text id_read(Response *r, const FieldPlace *named)
 {
         ValueWhy why;
         const JsonValue *value = place_find(r, named, FIELD_TYPE_TEXT, &why);
-        Text id = json_type(value) == JSON_BOOL ? TEXT_NONE : written_text(value, r->arena);
-        return id.len <= RESPONSE_ID_BYTES_MAX ? id : TEXT_NONE;
+        return json_type(value) == JSON_BOOL ? TEXT_NONE : written_text(value, r->arena);
 }
 
 static Text place_id(const Place *place, Arena *arena)
@@ -376,6 +377,8 @@ ResponseFault response_read(const Source *source, const FieldTable *fields, cons
         ret->id = named ? id_read(ret, named) : place_id(place, arena);
         if (ret->id.len == 0)
                 return RESPONSE_NO_ID;
+        if (named && ret->id.len > RESPONSE_ID_BYTES_MAX)
+                return RESPONSE_ID_TOO_LONG;
         ret->submitted = WALL_NONE;
         return RESPONSE_READABLE;
 }

@@ -48,6 +48,8 @@ static const char *record_read(Judge *judge, const Config *config, const Source 
                 return "not a JSON object";
         case RESPONSE_NO_ID:
                 return "no id";
+        case RESPONSE_ID_TOO_LONG:
+                return "id longer than 512 bytes";
         case RESPONSE_FAULT_MAX:
         default:
                 must(false);

@@ -90,7 +90,8 @@ typedef struct Response {
 typedef enum ResponseFault {
         RESPONSE_READABLE,
         RESPONSE_NOT_AN_OBJECT,
-        RESPONSE_NO_ID, /* the source names an id and the message has none, or one of over RESPONSE_ID_BYTES_MAX */
+        RESPONSE_NO_ID, /* the source names an id and the message has none */
+        RESPONSE_ID_TOO_LONG, /* over RESPONSE_ID_BYTES_MAX */
         RESPONSE_FAULT_MAX,
 } ResponseFault;
 

@@ -169,6 +169,7 @@ HOSTILE = {
     "tombstone": (None, "tombstone"),
     "an array": (b"[1,2,3]", "not a JSON object"),
     "no id": (b'{"answers":{"nps":1}}', "no id"),
+    "an endless id": (b'{"response_id":"' + b"i" * 513 + b'","answers":{"nps":1}}', "id longer than 512 bytes"),
 }
 
 

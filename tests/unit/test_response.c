@@ -316,7 +316,8 @@ static void an_answer_has_an_id_or_is_no_answer(void **state UNUSED)
         memset(id, 'i', sizeof(id));
         id[RESPONSE_ID_BYTES_MAX + 1] = '\0';
         Text json = arena_textf(arena, "{\"response_id\":\"%s\"}", id);
-        assert_int_equal(response_read(&s->source, &s->fields, json_of(json.data), &place, arena, &r), RESPONSE_NO_ID);
+        assert_int_equal(response_read(&s->source, &s->fields, json_of(json.data), &place, arena, &r),
+                         RESPONSE_ID_TOO_LONG);
         json = arena_textf(arena, "{\"response_id\":\"%s\"}", id + 1);
         assert_int_equal(response_read(&s->source, &s->fields, json_of(json.data), &place, arena, &r),
                          RESPONSE_READABLE);
