@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import time
 from contextlib import closing
@@ -98,8 +99,29 @@ def test_the_unit_can_do_no_more_than_it_needs(env: Env):
               "/etc/closedloop/closedloopd.conf": "644 root root"}
     for path, mode in wanted.items():
         assert found.ask("stat", "-c", "%a %U %G", path).strip() == mode, (path, found.ask("stat", "-c", "%a %U %G", path))
-    eventually(lambda: found.run("su", "-s", "/bin/sh", "nobody", "-c", "closedloopctl status").returncode != 0,
-               "a stranger may not ask")
+    for path, may_write in {"/": False, "/etc/closedloop": False, "/usr/lib": False, "/var/log": False, "/tmp": True,
+                            "/var/lib/closedloop": True, "/run/closedloop": True}.items():
+        # As root: what keeps it out is the mount, not whose folder it is.
+        tried = subprocess.run(["nsenter", f"--target={pid}", "--mount", "mktemp", f"--tmpdir={path}"], capture_output=True, text=True,
+                               check=False)
+        assert (tried.returncode == 0) == may_write and ("Read-only" in tried.stderr) != may_write, (path, tried)
+    assert not list(found.file("/tmp").glob("tmp.*")), "its /tmp is its own"
+
+
+def test_whom_the_unit_lets_ask_are_root_and_the_members_of_the_group_that_is_named(env: Env):
+    found = started()
+    found.run("useradd", "--groups", "closedloop-admin", "night")
+    assert asked(found, "night") == (77, True) and asked(found, "nobody")[0] != 0, "nobody but root, as it is installed"
+    set_option(found, "closedloopd.conf", '# group = "closedloop-admin";', 'group = "closedloop-admin";')
+    found.ask("systemctl", "restart", UNIT)
+    assert asked(found, "root")[0] == 0 and asked(found, "night")[0] == 0
+    assert asked(found, "nobody") == (69, True) or asked(found, "nobody") == (77, True), asked(found, "nobody")
+
+
+def asked(found: Machine, name: str) -> tuple[int, bool]:
+    """closedloopctl's exit code, and whether it says who may."""
+    done = found.run("su", "-s", "/bin/sh", name, "-c", "closedloopctl status")
+    return done.returncode, "members of control.group" in done.stderr
 
 
 CREDENTIAL = """channels = ( { name = "night-desk"; type = "webhook"; url = "https://hooks.example.com/x";
@@ -152,6 +174,32 @@ def test_a_loop_that_hangs_is_started_again_by_the_watchdog(env: Env):
 
 def test_a_turn_thread_that_hangs_is_started_again_by_the_watchdog(env: Env):
     hang(env, "turn", "the turn thread")
+
+
+def stop_while_hung(thread: str) -> Machine:
+    found = machine()
+    found.drop_in("[Service]", "TimeoutStopSec=4")
+    found.ask("systemctl", "start", UNIT)
+    stopped = StoppedThread(found.outside(int(found.show("MainPID"))), thread)
+    found.ask("systemctl", "stop", "--no-block", UNIT)
+    eventually(stopped.has_ended, "it ends", 30)
+    eventually(lambda: found.show("ActiveState") in ("inactive", "failed"), "systemd knows", 30)
+    assert found.show("NRestarts") == "0"
+    return found
+
+
+def test_a_stop_waits_for_ever_neither_for_a_turn_nor_for_a_loop_that_hangs(env: Env):
+    found = stop_while_hung("turn")
+    assert found.show("Result") == "success" and "a turn did not end in time" in found.journal(), "it gives up by itself"
+    env.fault("Process: the turn thread hangs while the service is stopped", within=30, over="nothing to do", log=found.journal(),
+              noticed="systemctl stop takes some seconds; what was not committed is read again", logged="a turn did not end in time")
+    found = stop_while_hung("closedloopd")
+    assert found.show("Result") == "timeout" and "timed out. Killing." in found.journal(), "systemd sees to it"
+    env.fault("Process: the loop hangs while the service is stopped", within=30, over="nothing to do", log=found.journal(),
+              noticed="systemctl stop takes TimeoutStopSec= (half a minute as installed; four seconds in the test)",
+              logged="timed out. Killing.")
+    found.ask("systemctl", "start", UNIT)
+    found.ask("closedloopctl", "status")
 
 
 def test_a_process_that_is_killed_is_started_again(env: Env):
@@ -246,24 +294,27 @@ def test_what_may_mend_itself_is_tried_until_it_does(env: Env):
               within=60, over=60, logged="another", log=found.journal(unit="other"))
 
 
+# Like those that come with the network's service and the clock's: the target of the network is there for those who want it,
+# that of the time is wanted by whoever sets the clock.
 SLOW = """[Unit]
 DefaultDependencies=no
 Before={target} shutdown.target
 Conflicts=shutdown.target
-Wants={target}
+{wants}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sleep {seconds}
 [Install]
-WantedBy=multi-user.target
+WantedBy={wanted_by}
 """
 
 
 def test_at_boot_it_waits_for_the_network_and_the_time(env: Env):
     found = machine()
-    for name, target, seconds in (("slow-network", "network-online.target", 0.6), ("slow-time", "time-sync.target", 1)):
-        text = SLOW.format(target=target, seconds=seconds)
+    network = SLOW.format(target="network-online.target", wants="", wanted_by="network-online.target", seconds=1.5)
+    clock = SLOW.format(target="time-sync.target", wants="Wants=time-sync.target", wanted_by="sysinit.target", seconds=1)
+    for name, text in (("slow-network", network), ("slow-time", clock)):
         found.file(f"/etc/systemd/system/{name}.service").write_text(text, encoding="ascii")
     units = ("slow-network", "slow-time", UNIT)
     found.ask("systemctl", "enable", *units)
