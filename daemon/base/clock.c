@@ -45,14 +45,22 @@ int64_t clock_boot_id(void)
         return (int64_t)strtoul(text, NULL, 16);
 }
 
-/* systemd-timesyncd touches this file each time it has compared the clock: at most 2,048 seconds apart. */
+/* systemd-timesyncd touches this file each time it has compared the clock: at most 2,048 seconds apart. Somebody may
+ * have set the clock since then: its age has to grow as fast as the machine does. */
 bool clock_is_kept_by_timesyncd(void)
 {
+        static int64_t touched = -1, touched_since_boot;
         struct stat file;
         if (stat("/run/systemd/timesync/synchronized", &file) < 0)
                 return false;
         int64_t age = clock_us(CLOCK_REALTIME) / 1000000 - file.st_mtim.tv_sec;
-        return age >= -1 && age <= 2100;
+        int64_t boot = clock_us(CLOCK_BOOTTIME) / 1000000;
+        if (file.st_mtim.tv_sec != touched) {
+                touched = file.st_mtim.tv_sec;
+                touched_since_boot = boot - age;
+        }
+        int64_t off = age - (boot - touched_since_boot);
+        return age >= -1 && age <= 2100 && off >= -60 && off <= 60;
 }
 
 /* Inside the unit's sandbox the kernel may not be asked. */

@@ -11,6 +11,6 @@ MonoTime clock_boot(void);
  * sandbox hides the kernel's own word; else from the kernel. Source: random(4), systemd.unit(5) %b. */
 int64_t clock_boot_id(void);
 /* Does the kernel, or where it may not be asked systemd-timesyncd, say that something keeps the wall clock right?
- * Source: adjtimex(2); systemd-timesyncd.service(8). */
+ * Called: from one thread. Source: adjtimex(2); systemd-timesyncd.service(8). */
 bool clock_is_synchronised(void);
 bool clock_is_kept_by_timesyncd(void);

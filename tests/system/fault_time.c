@@ -1,11 +1,14 @@
 /* fault_time.c - preloaded into the daemon: its clock says what a test wants, and its threads hang where a test wants.
  * The test writes to the file that FAULT_TIME names, which is mapped here. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timex.h>
@@ -17,6 +20,7 @@ typedef struct Wish {
         int64_t is_synchronised;  /* says adjtimex */
         int64_t hangs_sync;       /* fdatasync and fsync do not come back */
         int64_t hangs_loop;       /* nor does the main thread from waiting */
+        int64_t timesync_at; /* 0; else adjtimex is forbidden and timesyncd has compared the clock then, in seconds */
 } Wish;
 
 static const volatile Wish *wish;
@@ -70,8 +74,21 @@ time_t time(time_t *ret)
         return now.tv_sec;
 }
 
+int stat(const char *restrict path, struct stat *restrict ret)
+{
+        if (wish && wish->timesync_at && strcmp(path, "/run/systemd/timesync/synchronized") == 0) {
+                *ret = (struct stat){ .st_mtim.tv_sec = wish->timesync_at };
+                return 0;
+        }
+        return fstatat(AT_FDCWD, path, ret, 0);
+}
+
 int adjtimex(struct timex *t)
 {
+        if (wish && wish->timesync_at) {
+                errno = EPERM;
+                return -1;
+        }
         *t = (struct timex){ .status = wish && wish->is_synchronised ? 0 : STA_UNSYNC };
         return 0;
 }

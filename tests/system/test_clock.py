@@ -85,7 +85,7 @@ def test_an_attempt_that_does_not_pause_the_ladder_any_more_says_so(env: Env):
 class Faults:
     """What fault_time.c makes the daemon believe and wait for."""
 
-    PLACES = ("wall_us", "boot_us", "is_synchronised", "hangs_sync", "hangs_loop")
+    PLACES = ("wall_us", "boot_us", "is_synchronised", "hangs_sync", "hangs_loop", "timesync_at")
 
     def __init__(self, env):
         library, wish = env.folder / "fault_time.so", env.folder / "wish"
@@ -353,6 +353,22 @@ def test_clock_that_the_kernel_calls_synchronised_is_not_doubted(env: Env):
     scene.await_kinds("case.opened", "case.reminded")
     assert scene.daemon.metric("closedloop_clock_jump_total") == 1 and not scene.clock()["in_doubt"]
     assert "the machine's clock was set" in scene.daemon.log.read_text(encoding="utf-8")
+
+
+def test_clock_set_by_hand_after_timesyncd_had_compared_it_is_doubted(env: Env):
+    """Inside the unit's sandbox the kernel may not be asked: what timesyncd has said before is no word on it."""
+    scene = Scene(env)
+    scene.faults.set(timesync_at=time.time())
+    scene.daemon.start()
+    scene.answer(due_in=900)
+    scene.await_kinds("case.opened")
+    scene.faults.clock(1200)
+    scene.await_doubt()
+    scene.turns_pass()
+    assert scene.kinds() == ["case.opened"], scene.kinds()
+    scene.faults.set(timesync_at=time.time() + 1200)
+    scene.await_doubt(False)
+    scene.await_kinds("case.opened", "case.reminded")
 
 
 def test_a_machine_that_was_suspended_tells_once_and_late(env: Env):
