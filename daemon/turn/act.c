@@ -172,7 +172,9 @@ static void resolve_attempt(Work *w, Subject *s, const Act *act, CaseEvent *even
                 return;
         Case waiting = takes && s->c.mode == MODE_LIVE ? case_retargeted(w, s) : s->c;
         if (s->c.attempts < s->policy->attempts_max) {
-                event->paused_until = ladder_pause_end(&s->scene);
+                LadderScene from = s->scene;
+                from.now = work_now_at_least(w);
+                event->paused_until = ladder_pause_end(&from);
                 event_steps(event, ladder_pause(&s->scene, &waiting, event->paused_until, w->arena));
         } else {
                 if (w->now.us < s->c.paused_until.us) /* the last pause is not over yet */

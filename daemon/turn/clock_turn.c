@@ -163,6 +163,11 @@ static int clock_tell(Work *w)
                                TEXT_ARG(words), TEXT_ARG(hold)));
 }
 
+WallTime work_now_at_least(const Work *w)
+{
+        return work_holds(w) ? wall_earlier(w->now, doubt_past(&w->turn->doubt).believed) : w->now;
+}
+
 int work_clock(Work *w)
 {
         Turn *turn = w->turn;

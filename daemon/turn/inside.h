@@ -152,6 +152,8 @@ void turn_clock(Turn *turn, Batch *batch); /* first of all in a turn: may its ti
 WallTime turn_clock_wake_at(const Turn *turn, const Batch *batch);
 bool turn_clock_writes(const Turn *turn, const Batch *batch);
 int work_clock(Work *w) MUST_CHECK;
+/* In doubt of the clock: not later than it would be had nobody set it. Nobody waits longer for a clock that runs ahead. */
+WallTime work_now_at_least(const Work *w);
 static inline bool work_holds(const Work *w)
 {
         return w->turn->doubt.is_open;
