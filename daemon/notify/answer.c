@@ -387,7 +387,7 @@ void answer_judge(const Answer *answer, const Channel *channel, WallTime now, Ar
         }
         if (ret->class != SEND_TEMPORARY)
                 ret->retry_after = SPAN_ZERO;
-        ret->is_of_host = host_fails(answer);
+        ret->is_of_host = ret->class == SEND_TEMPORARY && host_fails(answer);
 }
 
 void answer_refuse(const char *detail, const Channel *channel, SendResult *ret)

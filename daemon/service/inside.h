@@ -21,6 +21,7 @@ enum {
         LANE_SECONDS_MAX = 5,   /* that a parcel waits for its place at the receiver */
         RESULTS_MAX = 64,       /* results of deliveries that may wait for company ... */
         RESULTS_US = 10 * 1000, /* ... and how long */
+        WAITS_MAX = 16,         /* channels that do not work, in status */
 };
 
 /* How far one partition has been read, and how far the store knows of it. */
@@ -80,6 +81,13 @@ typedef struct LastBackup {
         int64_t bytes;
         char file[512];
 } LastBackup;
+
+/* What waits for channels that do not work, as of the last look at the store. */
+typedef struct Waits {
+        Arena *arena; /* NULL: not looked at */
+        Waiting list[WAITS_MAX];
+        size_t count;
+} Waits;
 
 struct Service {
         const char *config_path;
@@ -141,6 +149,7 @@ struct Service {
         int64_t figures_answers; /* since start, for status */
         MonoTime last_answer_at;
         bool counts_under_way;
+        Waits waits, waits_found; /* likewise */
 
         StoreCheck check, check_found; /* the latter is the turn thread's until the call is done */
         bool check_under_way;
@@ -226,5 +235,6 @@ void service_backup_status(const Service *s, JsonWriter *w, Buffer *text);
 /* status.c */
 extern const WebOps SERVICE_WEB_OPS;
 void service_counts_ask(Service *s);
+void service_waits_forget(Service *s);
 void service_figures_add(Service *s, const Batch *batch);
 void service_notify(Service *s, const char *state);

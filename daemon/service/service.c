@@ -414,6 +414,7 @@ Service *service_free(Service *s)
         service_lookups_forget(s);
         s->ends_arena = arena_free(s->ends_arena);
         service_channels_forget(s);
+        service_waits_forget(s);
         s->gather = batch_free(s->gather);
         s->older = batch_free(s->older);
         s->failed = batch_free(s->failed);

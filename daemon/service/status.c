@@ -13,16 +13,35 @@ static KafkaHealth kafka_health(const Service *s)
 
 /* ---- figures ---------------------------------------------------------------------------------------------------- */
 
+static void waits_find(Service *s, Turn *turn, WallTime now)
+{
+        Waits *found = &s->waits_found;
+        found->arena = arena_free(found->arena);
+        found->arena = arena_new(4096);
+        if (turn_waiting(turn, now, found->arena, found->list, WAITS_MAX, &found->count) < 0)
+                found->count = 0;
+}
+
+void service_waits_forget(Service *s)
+{
+        s->waits.arena = arena_free(s->waits.arena);
+        s->waits_found.arena = arena_free(s->waits_found.arena);
+}
+
 static void counts_run(void *userdata, Turn *turn, WallTime now)
 {
         Service *s = userdata;
         (void)!store_counts(turn_store(turn), now, &s->counts_found); /* on failure the last figures stay */
+        waits_find(s, turn, now);
 }
 
 static void counts_done(void *userdata)
 {
         Service *s = userdata;
         s->counts = s->counts_found;
+        s->waits.arena = arena_free(s->waits.arena);
+        s->waits = s->waits_found;
+        s->waits_found = (Waits){ 0 };
         s->has_counts = true;
         service_letters_budget(s, 0);
         s->counts_under_way = false;

@@ -378,11 +378,16 @@ static bool is_over(const Case *c, const DeliveryRow *row)
         return is_owners && !c->owner_is_group && !text_equal(row->recipient, c->owner);
 }
 
+const Channel *work_channel_after(const Work *w, const DeliveryRow *row)
+{
+        const Person *reader = roster_person(&w->config->roster, row->recipient, w->now);
+        return reader ? channel_next(w, reader, row->channel) : NULL;
+}
+
 /* The same message on the person's next channel. */
 static int fall_over(Work *w, DeliveryRow *row)
 {
-        const Person *reader = roster_person(&w->config->roster, row->recipient, w->now);
-        const Channel *next = reader ? channel_next(w, reader, row->channel) : NULL;
+        const Channel *next = work_channel_after(w, row);
         row->fell_over = true;
         if (!next)
                 return 0;

@@ -167,6 +167,8 @@ int work_result(Work *w, Result *result) MUST_CHECK;
 void work_withdraw(Work *w, int64_t case_number, const Parcel *accepted);
 /* Words for whoever has to mend something. */
 int work_tell_operators(Work *w, Text text) MUST_CHECK;
+/* The reader's next channel; NULL: none. */
+const Channel *work_channel_after(const Work *w, const DeliveryRow *row);
 /* Is this delivery with the loop, or on its way there with this turn? */
 bool work_is_out(const Work *w, int64_t row);
 /* Decides one message: a row on the reader's first channel that works, and a parcel if it is due. */

@@ -32,5 +32,20 @@ const Policy *turn_policy(Turn *turn, Text name, int version);
 /* A delivery that had ended is tried again now, by an administrator. -ENOENT, -EINVAL if it is still pending. */
 int turn_retry(Turn *turn, int64_t delivery, WallTime now) MUST_CHECK;
 
+/* What waits for a channel that does not work. */
+typedef struct Waiting {
+        Text channel;
+        Text host;         /* that does not work: then of all its channels; absent: of this one */
+        int64_t count;     /* messages */
+        bool is_more;      /* than that */
+        WallTime since;    /* when the oldest of them was due */
+        int64_t fell_over; /* that went over their reader's next channel as well */
+        WallTime next_at;  /* when the first of the others loses patience; WALL_NEVER: there is none */
+        Text reader;       /* whose it is */
+        Text next_channel; /* over which it goes then; absent: there is none, and its ladder goes on early */
+} Waiting;
+/* Of max channels, those of one broken host together; texts in the arena. */
+int turn_waiting(Turn *turn, WallTime now, Arena *arena, Waiting *ret, size_t max, size_t *ret_count) MUST_CHECK;
+
 /* Clears what 404 and 410 have disabled: after a reload or a test message. recipient absent: all. */
 int turn_enable_channel(Turn *turn, Text channel, Text recipient) MUST_CHECK;

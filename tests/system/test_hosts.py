@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
+from datetime import datetime
 
-from harness import PEOPLE, Env, answers, eventually, person
+from harness import CTL, PEOPLE, Env, answers, eventually, person
 from test_daemon import later
-from test_delivery_faults import NORTH, OK, Crew, Raw, request_read
+from test_delivery_faults import NORTH, OK, UK, Crew, Raw, people, request_read
 
 CROWD = 300     # more than the daemon sends at once
 
@@ -69,6 +71,10 @@ def test_a_host_that_hangs_harms_nobody_elsewhere_is_told_of_once_and_comes_back
     assert host.connections - asked <= 8, "one send at a time"
     assert len(crew.notices()) == 1, crew.notices()
     assert f"127.0.0.1:{host.port}" in crew.notices()[0] and "secret" not in crew.notices()[0]
+    told = eventually(lambda: crew.daemon.ctl("status")["troubles"], "status says so")
+    assert len(told) == 1 and told[0]["host"] == f"127.0.0.1:{host.port}", told
+    assert told[0]["waiting"]["messages"] == CROWD and told[0]["other_channels"] > 60, told
+    assert told[0]["waiting"]["fell_over"] > 0, "patience is over, and nobody there has another channel"
     host.is_up.set()
     eventually(lambda: len(set(host.paths)) == CROWD, "everybody is told in the end", 150)
     eventually(lambda: len(crew.notices()) == 2, "the operator hears that it is over", 30)
@@ -81,3 +87,31 @@ def test_a_host_that_hangs_harms_nobody_elsewhere_is_told_of_once_and_comes_back
     env.fault("Deliveries: a host hangs behind three hundred people's addresses, others' receivers are elsewhere",
               within=60, over=150, noticed="only the messages of that host are late; the operators are told once, and once when it is "
               "over; closedloopctl status names the host", logged="a message could not be delivered")
+
+
+def test_status_says_what_waits_for_a_broken_channel_since_when_and_where_it_goes_next(env: Env):
+    crew = Crew(env, {"people.csv": people(ana="hook-ana hook-joe")}, patience="2 minutes")
+    crew.receivers.http("/hook/ana", {"status": 503})
+    crew.receivers.http("/hook/ben", {"status": 500})
+    before = time.time()
+    crew.tell(UK, 12)
+    crew.tell(NORTH)
+
+    def waiting(channel):
+        found = [t for t in crew.daemon.ctl("status")["troubles"] if t["channel"] == channel]
+        return found[0].get("waiting") if found else None
+    eventually(lambda: (waiting("hook-ana") or {}).get("messages") == 12, "status counts what waits for Ana's channel")
+    said = waiting("hook-ana")
+    assert parsed(said["since"]) < time.time()
+    assert (said["reader"], said["next_channel"], said["and_more"], said["fell_over"]) == ("ana", "hook-joe", False, 0), said
+    assert 100 < parsed(said["next_at"]) - before < 180, said
+    assert eventually(lambda: waiting("hook-ben"), "Ben's, too")["next_channel"] is None
+    text = subprocess.run([str(CTL), "-s", crew.daemon.socket, "status"], capture_output=True, text=True, check=True).stdout
+    assert "12 messages, the oldest due since 2" in text, text
+    assert 'also goes to ana over "hook-joe"' in " ".join(text.split()), text
+    assert "ben has no other channel" in " ".join(text.split()), text
+    crew.stop()
+
+
+def parsed(time_text):
+    return datetime.fromisoformat(time_text.replace("Z", "+00:00")).timestamp()

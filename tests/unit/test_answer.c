@@ -108,6 +108,25 @@ static void every_fault_has_a_class_and_a_line_without_the_url(void **state UNUS
         }
 }
 
+/* What one address answers is that address's; a host is down where nobody answers, or its gateway does. */
+static void only_what_is_no_answer_speaks_of_the_host(void **state UNUSED)
+{
+        static const int of_host[] = { 502, 503, 504 };
+        static const int of_one[] = { 200, 302, 400, 401, 403, 404, 408, 410, 421, 429, 500, 501, 507 };
+        for (size_t i = 0; i < COUNT_OF(of_host); i++)
+                assert_true(judge(CHANNEL_WEBHOOK, &(Answer){ .status = of_host[i] }).is_of_host);
+        for (size_t i = 0; i < COUNT_OF(of_one); i++)
+                assert_false(judge(CHANNEL_SLACK, &(Answer){ .status = of_one[i], .body = TEXT("no") }).is_of_host);
+        for (Fault fault = FAULT_URL; fault < FAULT_MAX; fault++) {
+                bool is_ours = fault == FAULT_URL || fault == FAULT_PRIVATE || fault == FAULT_LOGIN;
+                assert_int_equal(judge(CHANNEL_WEBHOOK, &(Answer){ .fault = fault }).is_of_host, !is_ours);
+        }
+        Answer busy = { .status = 421, .was_greeted = true, .line = TEXT("421 4.7.0 Too many connections") };
+        assert_true(judge(CHANNEL_EMAIL, &busy).is_of_host);
+        Answer wrong = { .status = 535, .was_greeted = true, .line = TEXT("535 5.7.8 no") };
+        assert_false(judge(CHANNEL_EMAIL, &wrong).is_of_host);
+}
+
 /* A mail server's reply, in the words of real ones. */
 static void each_reply_of_a_mail_server_says_when_to_come_back(void **state UNUSED)
 {
@@ -254,6 +273,7 @@ int main(void)
                 TEST(a_long_hostile_line_is_cut_and_stays_utf8),
                 TEST(what_a_mail_server_repeats_of_us_stays_out_of_the_log),
                 TEST(a_code_without_a_line_is_still_told),
+                TEST(only_what_is_no_answer_speaks_of_the_host),
                 TEST(each_reply_of_a_mail_server_says_when_to_come_back),
                 TEST(a_password_is_not_tried_every_few_seconds),
                 TEST(what_was_sent_and_not_answered_may_have_arrived),
