@@ -8,8 +8,7 @@
 
 enum {
         NAME_BYTES_MAX = 128,
-        URL_BYTES_MAX = 2048,
-        EMAIL_BYTES_MAX = 254
+        URL_BYTES_MAX = 2048
 };
 
 /* A name for people and programs: printable UTF-8 without white space, ':' or ','. */
