@@ -154,12 +154,22 @@ int store_gaps_count(Store *store, int64_t *ret_gaps, int64_t *ret_records)
 
 /* ---- attempts --------------------------------------------------------------------------------------------------- */
 
+/* A partition that is read again from an earlier place is spared the same deaths; not for ever. */
+enum {
+        ATTEMPTS_MAX = 1000
+};
+
 int store_attempt_add(Store *store, Text topic, int32_t partition, int64_t offset)
 {
         Binding b = statement_begin(store, STATEMENT_ATTEMPT_ADD);
         bind_text(&b, topic);
         bind_integer(&b, partition);
         bind_integer(&b, offset);
+        int r = statement_run(store, &b, NULL);
+        if (r < 0)
+                return r;
+        b = statement_begin(store, STATEMENT_ATTEMPTS_TRIM);
+        bind_integer(&b, ATTEMPTS_MAX);
         return statement_run(store, &b, NULL);
 }
 

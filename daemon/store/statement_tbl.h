@@ -54,6 +54,10 @@
         X(ATTEMPT_ADD, TURN,                                                                                        \
           "INSERT INTO kafka_attempt (topic, partition, record_offset, deaths) VALUES (?, ?, ?, 1) "                \
           "ON CONFLICT DO UPDATE SET deaths = deaths + 1")                                                          \
+        X(ATTEMPTS_TRIM, LIST,                                                                                      \
+          "DELETE FROM kafka_attempt WHERE (SELECT count(*) FROM kafka_attempt) > ? AND EXISTS (SELECT 1 FROM "      \
+          "kafka_offset AS o WHERE o.topic = kafka_attempt.topic AND o.partition = kafka_attempt.partition AND "     \
+          "o.next_offset > kafka_attempt.record_offset)")                                                           \
         X(ATTEMPTS, LIST, "SELECT topic, partition, record_offset, deaths FROM kafka_attempt")                      \
         /* responses */                                                                                             \
         X(RESPONSE_LAST, TURN, "SELECT max(number) FROM response")                                                  \

@@ -137,7 +137,8 @@ int store_gaps(Store *store, size_t limit, GapVisit visit, void *userdata) MUST_
 /* How many there are and how many offsets they hold. Also outside a transaction. */
 int store_gaps_count(Store *store, int64_t *ret_gaps, int64_t *ret_records) MUST_CHECK;
 
-/* The process has died while it judged this record: one death more. */
+/* The process has died while it judged this record: one death more. A thousand of them are kept; of more, those that
+ * reading has passed are forgotten. */
 int store_attempt_add(Store *store, Text topic, int32_t partition, int64_t offset) MUST_CHECK;
 typedef int (*AttemptVisit)(void *userdata, Text topic, int32_t partition, int64_t offset, int64_t deaths);
 int store_attempts(Store *store, AttemptVisit visit, void *userdata) MUST_CHECK; /* also outside a transaction */

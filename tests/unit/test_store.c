@@ -17,6 +17,43 @@ static int see_offset(void *userdata, const OffsetRow *row)
         return 0;
 }
 
+typedef struct Deaths {
+        int64_t passed, to_come, most;
+} Deaths;
+
+static int see_death(void *userdata, Text topic UNUSED, int32_t partition UNUSED, int64_t offset, int64_t deaths)
+{
+        Deaths *seen = userdata;
+        *(offset < START.next_offset ? &seen->passed : &seen->to_come) += 1;
+        seen->most = MAX_OF(seen->most, deaths);
+        return 0;
+}
+
+static void of_records_that_the_process_died_of_a_thousand_are_known_and_all_that_are_still_to_come(void **state UNUSED)
+{
+        enum {
+                KNOWN_MAX = 1000
+        };
+        Deaths seen = { 0 };
+        begin();
+        assert_int_equal(store_offset_add(store, &START), 0);
+        for (int64_t i = 0; i < KNOWN_MAX - 2; i++)
+                assert_int_equal(store_attempt_add(store, START.topic, START.partition, START.next_offset - 1 - i), 0);
+        for (int twice = 0; twice < 2; twice++)
+                assert_int_equal(store_attempt_add(store, START.topic, START.partition, START.next_offset), 0);
+        assert_int_equal(store_attempt_add(store, START.topic, START.partition, START.next_offset + 7), 0);
+        assert_int_equal(store_attempts(store, see_death, &seen), 0);
+        assert_int_equal(seen.passed, KNOWN_MAX - 2);
+        assert_int_equal(seen.to_come, 2);
+        assert_int_equal(seen.most, 2);
+        assert_int_equal(store_attempt_add(store, START.topic, START.partition, START.next_offset + 8), 0);
+        seen = (Deaths){ 0 };
+        assert_int_equal(store_attempts(store, see_death, &seen), 0);
+        assert_int_equal(seen.passed, 0);
+        assert_int_equal(seen.to_come, 3);
+        store_rollback(store);
+}
+
 static void an_offset_moves_only_from_where_it_is(void **state UNUSED)
 {
         OffsetRow to = START;
@@ -615,6 +652,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 IN_MEMORY(an_offset_moves_only_from_where_it_is),
+                IN_MEMORY(of_records_that_the_process_died_of_a_thousand_are_known_and_all_that_are_still_to_come),
                 IN_MEMORY(an_offset_is_added_once),
                 IN_MEMORY(an_offset_comes_back_with_its_anchor),
                 IN_MEMORY(a_response_is_stored_once_by_id_and_once_by_place),
