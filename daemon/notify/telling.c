@@ -2,16 +2,22 @@
 
 #include "turn/id.h"
 
+/* A room hears of each call in the same words. */
+static Message message_of(const Parcel *p)
+{
+        return parcel_is_again(p) && !p->channel->is_shared ? MESSAGE_REOPENED : p->message;
+}
+
 static const Mustache *template_of(const Parcel *p)
 {
-        return p->config ? p->config->templates[p->message][p->channel->is_shared] : NULL;
+        return p->config ? p->config->templates[message_of(p)][p->channel->is_shared] : NULL;
 }
 
 Wording telling_wording(const Parcel *p, WallTime now, Arena *arena)
 {
         Facts facts = {
                 .now = now,
-                .message = p->message,
+                .message = message_of(p),
                 .c = p->c,
                 .response = p->response,
                 .reader_name = p->reader ? p->reader->name : TEXT_NONE,

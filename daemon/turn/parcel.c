@@ -26,10 +26,23 @@ Parcel *parcel_free(Parcel *p)
         return NULL;
 }
 
+bool parcel_is_again(const Parcel *p)
+{
+        bool is_reached_before = p->c && wall_is_set(p->c->first_contact_at) &&
+                                 p->c->first_contact_at.us != p->c->contacted_at.us; /* not in this epoch */
+        return p->message == MESSAGE_ALERT && p->epoch > 1 && is_reached_before;
+}
+
+/* A case that was handed over has a new epoch, too, but still the answer that it was opened with. */
+static bool is_reopened(const Parcel *p)
+{
+        return parcel_is_again(p) || (p->epoch > 1 && p->c && wall_before(p->c->opened_at, p->c->submitted_at));
+}
+
 static const char *rung_type(const Parcel *p)
 {
         if (p->message == MESSAGE_ALERT)
-                return p->epoch > 1 ? "case.reopened" : "case.opened";
+                return is_reopened(p) ? "case.reopened" : "case.opened";
         return p->why == RECIPIENT_OWNER ? "case.reminded" : "case.escalated";
 }
 

@@ -50,5 +50,7 @@ struct Parcel {
 /* "case.opened", "case.reminded", "case.escalated", "case.updated", "case.contacted", "case.closed", "case.reopened",
  * "test"; operator messages are "operator". */
 const char *parcel_type(const Parcel *p);
+/* An alert about a customer who was reached already, and has answered again. */
+bool parcel_is_again(const Parcel *p);
 
 Parcel *parcel_free(Parcel *p);

@@ -220,6 +220,23 @@ static void later_messages_of_a_case_join_its_thread(void **state UNUSED)
         assert_string_equal(header(&mail, "Message-ID"), "<01a2b3c4-d5e6-8f01-9f02-030405060763@example.com>");
 }
 
+static void a_customer_who_was_reached_and_answered_again_is_called_again(void **state UNUSED)
+{
+        ParcelSample *s = parcel_sample(arena, CHANNEL_EMAIL);
+        s->c.epoch = s->parcel.epoch = 2;
+        Mail mail = mail_read(s);
+        assert_string_equal(header(&mail, "Subject"), "Call Maria Silva by Sat 07:43 (#12)"); /* a new owner */
+        s->c.first_contact_at = wall_sub(SAMPLE_NOW, SPAN_DAY);
+        mail = mail_read(s);
+        assert_string_equal(header(&mail, "Subject"), "Call Maria Silva again by Sat 07:43 (#12)");
+        assert_non_null(strstr(mail.text, "They answered again, so the case is open again."));
+        s->c.contacted_at = s->c.first_contact_at; /* handed over, then reached for the first time */
+        s->c.state = CASE_CONTACTED;
+        s->parcel.message = MESSAGE_CONTACTED;
+        mail = mail_read(s);
+        assert_string_equal(header(&mail, "Subject"), "Re: Call Maria Silva by Sat 07:43 (#12)");
+}
+
 static void without_a_case_the_title_is_the_subject(void **state UNUSED)
 {
         ParcelSample *s = parcel_sample_note(arena, CHANNEL_EMAIL, MESSAGE_OPERATOR, TEXT("channel \"crm\" fails"));
@@ -352,6 +369,7 @@ int main(void)
                 TEST(an_alert_has_the_headers_of_a_well_behaved_message),
                 TEST(text_and_html_say_the_same),
                 TEST(later_messages_of_a_case_join_its_thread),
+                TEST(a_customer_who_was_reached_and_answered_again_is_called_again),
                 TEST(without_a_case_the_title_is_the_subject),
                 TEST(hostile_words_of_a_customer_are_words),
                 TEST(hostile_names_of_people_and_senders_cannot_add_headers_or_recipients),

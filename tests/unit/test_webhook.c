@@ -85,6 +85,18 @@ static void a_reminder_says_which_rung_and_how_late(void **state)
         assert_integer(root, "data.rung.late_seconds", 90);
 }
 
+static void a_case_is_reopened_by_an_answer_not_by_a_new_owner(void **state)
+{
+        ParcelSample *s = parcel_sample(*state, CHANNEL_WEBHOOK);
+        s->c.epoch = s->parcel.epoch = 2;
+        assert_text(body_read(*state, s), "type", "case.opened"); /* handed over */
+        s->c.first_contact_at = SAMPLE_NOW;
+        assert_text(body_read(*state, s), "type", "case.reopened");
+        s->c.first_contact_at = WALL_NONE; /* closed without a contact, and the customer answered after that */
+        s->c.submitted_at = SAMPLE_NOW;
+        assert_text(body_read(*state, s), "type", "case.reopened");
+}
+
 static void what_is_told_because_of_an_event_has_no_rung(void **state)
 {
         ParcelSample *s = parcel_sample(*state, CHANNEL_WEBHOOK);
@@ -193,6 +205,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(the_body_is_the_published_one),
                 TEST(a_reminder_says_which_rung_and_how_late),
+                TEST(a_case_is_reopened_by_an_answer_not_by_a_new_owner),
                 TEST(what_is_told_because_of_an_event_has_no_rung),
                 TEST(a_case_is_late_only_while_the_promise_was_not_kept),
                 TEST(a_closed_case_says_how_it_ended),
