@@ -631,7 +631,6 @@ static void a_place_that_was_taken_in_a_turn_that_failed_is_free_again(void **st
         batch_add(spoiled, INPUT_PLACE)->place.from.topic = TEXT("nowhere"); /* after it was handed out */
         turn_run(s->turn, spoiled);
         assert_true(spoiled->error < 0);
-        batch_cut(spoiled, 0);
         CLEANUP(batch_freep) Batch *broken = host_breaks(s);
         WallTime at = broken->wake_at;
         CLEANUP(batch_freep) Batch *probe = turn_with_parcels(s, &at);
