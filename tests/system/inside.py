@@ -59,6 +59,7 @@ def machine() -> Machine:
             _machines.append(booted())
         except Unavailable as error:
             _machines.append(error)
+            print(f"no daemon can run inside the unit: {error}", flush=True)
     if isinstance(_machines[0], Unavailable):
         raise _machines[0]
     return _machines[0]
@@ -204,10 +205,9 @@ def placed(name: str, test: Test) -> Test:
     def run(env: Env) -> None:
         try:
             shared = machine().binds[0]
-        except Unavailable as error:
+        except Unavailable:
             if os.environ.get("INSIDE") == "must":
                 raise
-            print(f"outside the unit, as {error}: {name}", flush=True)
             return test(env)
         return perform(env, test, shared / "t")        # short: it holds sockets
     return run
