@@ -166,7 +166,9 @@ class Scene:
         eventually(lambda: self.kinds() == list(wanted), f"messages are {wanted}, not {self.kinds()}", seconds_max)
 
     def operators(self):
-        found = [json.loads(record["body"]) for record in self.receivers.records("http", "/hook/ines")]
+        """What they were told; a message that comes again after a kill has the same id."""
+        found = {record["headers"]["webhook-id"]: json.loads(record["body"])
+                 for record in self.receivers.records("http", "/hook/ines")}.values()
         return [message["data"].get("text", json.dumps(message)) for message in found if message["type"] == "operator"]
 
     def boots(self, number):
