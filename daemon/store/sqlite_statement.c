@@ -270,10 +270,23 @@ static int statement_plain(Store *store, StatementId id)
         return statement_run(store, &b, NULL);
 }
 
+/* What is written to a file that has lost its name is gone when the process ends. */
+static int file_is_in_place(Store *store)
+{
+        int has_moved = 0;
+        (void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+        return has_moved ? store_refuse(store, -ENXIO,
+                                        "its file was removed, moved or replaced. Before anything else: "
+                                        "closedloopctl backup FILE saves what is in it; then stop the service and "
+                                        "restore that")
+                         : 0;
+}
+
 int store_begin(Store *store)
 {
         must(sqlite3_get_autocommit(store->db));
-        return store->failure < 0 ? store->failure : statement_plain(store, STATEMENT_BEGIN);
+        int r = store->failure < 0 ? store->failure : file_is_in_place(store);
+        return r < 0 ? r : statement_plain(store, STATEMENT_BEGIN);
 }
 
 /* The write-ahead log goes into the file when nothing else is to be done (from 8 MB on), at the latest at four times
@@ -333,5 +346,6 @@ int store_probe(Store *store)
 {
         Binding b = statement_begin(store, STATEMENT_PROBE);
         int64_t one;
-        return statement_number(store, &b, 0, &one);
+        int r = statement_number(store, &b, 0, &one);
+        return r < 0 ? r : file_is_in_place(store);
 }

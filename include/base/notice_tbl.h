@@ -112,10 +112,11 @@
           "the file's owner and mode, or give the changed policy a new version.") \
         X(STORE_WAITING, ERR, "6a5137d6be964af19871e97bbdcc5aa1", \
           "the store cannot be written to", \
-          "Most often the disk is full, or the folder may only be read. No answer is read meanwhile and none is " \
-          "lost: Kafka keeps them.", \
+          "Most often the disk is full, or the folder may only be read. Or the file was removed or replaced while the " \
+          "service runs. No answer is read meanwhile and none is lost: Kafka keeps them.", \
           "Make room (df -h on the store's folder) or mend the folder's rights. It is tried again every 5 seconds " \
-          "and goes on by itself.") \
+          "and goes on by itself. If the file is gone, do not stop the service before closedloopctl backup FILE has " \
+          "saved what it holds; then restore that.") \
         X(STORE_HANGS, ERR, "dba703881dcf4e74a0a73f1f63f7038d", \
           "the store does not answer", \
           "The disk neither does what it was asked nor refuses: a disk that fails, a controller that resets, a volume " \

@@ -7,6 +7,7 @@
  *          -EIO     the disk failed: leave, do not try again    -EUCLEAN the file is damaged
  *          -EBUSY   another instance has this store             -EPROTO  written by a newer version
  *          -EPERM   it is somebody else's or open to others     -ENOTSUP its folder is on a network file system
+ *          -ENXIO   its file was removed or replaced: only reading and a backup are of use
  *          -ENOENT and -EEXIST where a function says so are answers: nothing changed, the transaction goes on.
  *          store_error() has the words, without anything a customer wrote.
  * Called:  from the turn thread only (store_open: before it starts). Every call between store_begin() and

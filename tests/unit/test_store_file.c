@@ -23,6 +23,23 @@ static void add_with_policy(int64_t number)
         commit();
 }
 
+static void a_file_that_is_taken_away_is_noticed_and_nothing_more_is_promised(void **state UNUSED)
+{
+        const char *aside = arena_textf(arena, "%s.aside", path).data;
+        open_file();
+        add_with_policy(1);
+        assert_int_equal(rename(path, aside), 0);
+        assert_int_equal(store_probe(store), -ENXIO);
+        assert_int_equal(store_begin(store), -ENXIO);
+        assert_non_null(strstr(store_error(store), "closedloopctl backup"));
+        store_rollback(store);
+        (void)load(1);
+        assert_int_equal(rename(aside, path), 0);
+        assert_int_equal(store_probe(store), 0);
+        begin();
+        commit();
+}
+
 static void everything_survives_a_restart(void **state UNUSED)
 {
         open_file();
@@ -296,6 +313,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 ON_DISK(everything_survives_a_restart),
+                ON_DISK(a_file_that_is_taken_away_is_noticed_and_nothing_more_is_promised),
                 ON_DISK(the_store_is_nobody_elses_to_read),
                 ON_DISK(a_second_process_is_refused_with_the_file_named),
                 ON_DISK(after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole),
