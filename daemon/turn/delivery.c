@@ -272,16 +272,12 @@ static int channel_trouble(Work *w, Lane *lane, Text text)
                 return 0;
         lane->is_troubled = true;
         lane->troubled_since = w->now;
-        bool is_of_host = lane->target && lane->target->is_broken;
-        if (is_of_host && target_is_told(w->turn, lane->target))
-                return 0;
+        if (lane->target && lane->target->is_broken)
+                return target_trouble(w, lane->target, text);
         if (wall_is_set(lane->told_at) && w->now.us < wall_add(lane->told_at, SPAN_HOUR).us)
                 return 0;
         lane->has_told = true;
         lane->told_at = w->now;
-        if (is_of_host)
-                text = arena_textf(w->arena, TEXT_F ". It is all of " TEXT_F ": its other channels wait, too",
-                                   TEXT_ARG(text), TEXT_ARG(target_host(lane->target)));
         int r = store_channel_disable(w->store, lane->name, TEXT(""), w->now, text);
         return r < 0 ? r : work_tell_operators(w, text);
 }

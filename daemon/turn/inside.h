@@ -27,6 +27,8 @@ typedef struct Target {
         bool is_broken;
         int probes; /* since then */
         WallTime blocked_until;
+        bool has_told; /* operators know */
+        WallTime told_at;
 } Target;
 
 /* One channel's way out, as far as the turn decides it. Follows from the store and from results; forgotten by a
@@ -201,7 +203,9 @@ void targets_restore(Turn *turn, const Target *copy, size_t count);
 int target_learn(Work *w, const Lane *lane, const Result *result, uint64_t chance) MUST_CHECK;
 Text target_host(const Target *target);
 /* Do operators know that one of its channels fails? */
-bool target_is_told(const Turn *turn, const Target *target);
+int target_trouble(Work *w, Target *target, Text text) MUST_CHECK;
+bool target_remember(Turn *turn, Text name, WallTime told_at);
+int targets_forget(Turn *turn, const Config *config) MUST_CHECK;
 /* case_write.c: stores what case_step() decided. */
 int work_decide(Work *w, Subject *s, const CaseEvent *event, CaseOutcome *ret) MUST_CHECK;
 

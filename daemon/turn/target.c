@@ -41,7 +41,10 @@ static Target *target_find(Turn *turn, Text name)
         memmove(turn->targets + at + 1, turn->targets + at, (turn->target_count - at) * sizeof(*turn->targets));
         turn->target_count++;
         Target *target = turn->targets[at] = arena_new_of(turn->memory, Target);
-        *target = (Target){ .name = arena_text(turn->memory, name), .share = SIZE_MAX, .blocked_until = WALL_NONE };
+        *target = (Target){ .name = arena_text(turn->memory, name),
+                            .share = SIZE_MAX,
+                            .blocked_until = WALL_NONE,
+                            .told_at = WALL_NONE };
         return target;
 }
 
@@ -108,24 +111,24 @@ static void target_failed(Work *w, Target *target, const Lane *lane, uint64_t ch
         target->blocked_until = wall_add(w->now, pause);
 }
 
-/* Operators were told of one channel for all of them. */
-static int target_tell_works(Work *w, const Target *target)
+/* Also of channels that had failed before it was all of them. */
+static int target_tell_works(Work *w, Target *target)
 {
-        WallTime since = WALL_NEVER;
-        for (size_t i = 0; i < w->turn->lane_count; i++) {
+        WallTime since = target->has_told ? target->told_at : WALL_NEVER;
+        int r = target->has_told ? store_channel_enable(w->store, target->name, TEXT("")) : 0;
+        target->has_told = false;
+        for (size_t i = 0; i < w->turn->lane_count && r >= 0; i++) {
                 Lane *lane = w->turn->lanes[i];
                 if (lane->target != target)
                         continue;
                 if (lane->has_told) {
-                        int r = store_channel_enable(w->store, lane->name, TEXT(""));
-                        if (r < 0)
-                                return r;
+                        r = store_channel_enable(w->store, lane->name, TEXT(""));
                         since = wall_earlier(since, lane->troubled_since);
                 }
                 lane->is_troubled = lane->has_told = false;
         }
-        if (since.us == WALL_NEVER.us)
-                return 0;
+        if (r < 0 || since.us == WALL_NEVER.us)
+                return r;
         return work_tell_operators(w, arena_textf(w->arena, TEXT_F " works again, %lld minutes after you were told",
                                                   TEXT_ARG(target_host(target)),
                                                   (long long)(wall_since(w->now, since).us / SPAN_MINUTE.us)));
@@ -133,7 +136,7 @@ static int target_tell_works(Work *w, const Target *target)
 
 static int target_works(Work *w, Target *target)
 {
-        bool was_broken = target->is_broken;
+        bool was_broken = target->is_broken || target->has_told; /* before a restart */
         target->is_broken = target->has_several = false;
         target->failures = target->probes = 0;
         target->failed_first = NULL;
@@ -160,10 +163,52 @@ int target_learn(Work *w, const Lane *lane, const Result *result, uint64_t chanc
         return 0;
 }
 
-bool target_is_told(const Turn *turn, const Target *target)
+/* ---- what operators hear ---------------------------------------------------------------------------------------- */
+
+static bool target_is_told(const Turn *turn, const Target *target)
 {
         for (size_t i = 0; i < turn->lane_count; i++)
                 if (turn->lanes[i]->target == target && turn->lanes[i]->has_told)
                         return true;
-        return false;
+        return target->has_told;
+}
+
+int target_trouble(Work *w, Target *target, Text text)
+{
+        bool was_told = wall_is_set(target->told_at) && w->now.us < wall_add(target->told_at, SPAN_HOUR).us;
+        if (was_told || target_is_told(w->turn, target))
+                return 0;
+        target->has_told = true;
+        target->told_at = w->now;
+        Text words = arena_textf(w->arena, TEXT_F ". It is all of " TEXT_F ": its other channels wait, too",
+                                 TEXT_ARG(text), TEXT_ARG(target_host(target)));
+        int r = store_channel_disable(w->store, target->name, TEXT(""), w->now, words);
+        return r < 0 ? r : work_tell_operators(w, words);
+}
+
+/* False: that is the name of a channel. */
+bool target_remember(Turn *turn, Text name, WallTime told_at)
+{
+        if (!memmem(name.data, name.len, "://", 3))
+                return false;
+        Target *target = target_find(turn, name);
+        target->has_told = true;
+        target->told_at = told_at;
+        return true;
+}
+
+/* As lanes_forget(). */
+int targets_forget(Turn *turn, const Config *config)
+{
+        for (size_t i = 0; i < turn->target_count; i++) {
+                Target *target = turn->targets[i];
+                bool is_known = false;
+                for (size_t j = 0; j < config->channel_count; j++)
+                        is_known |= text_equal(config->channels[j].target, target->name);
+                int r = is_known || !target->has_told ? 0 : store_channel_enable(turn->store, target->name, TEXT(""));
+                if (r < 0)
+                        return r;
+                target->has_told &= is_known;
+        }
+        return 0;
 }

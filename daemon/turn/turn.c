@@ -14,6 +14,8 @@ enum {
 static int disabled_remember(void *userdata, Text channel, Text recipient, WallTime since, Text reason UNUSED)
 {
         Turn *turn = userdata;
+        if (recipient.len == 0 && target_remember(turn, channel, since))
+                return 0;
         if (recipient.len == 0) { /* told to operators: the channel as such */
                 Lane *lane = lane_of(turn, channel);
                 lane->is_troubled = lane->has_told = true;
@@ -123,6 +125,8 @@ static int policies_commit(Turn *turn, const Config *config, WallTime now, Arena
                 r = policies_keep(turn, config, now, arena, reterr_message);
         if (r >= 0)
                 r = lanes_forget(turn, config);
+        if (r >= 0)
+                r = targets_forget(turn, config);
         if (r >= 0)
                 r = store_commit(turn->store);
         if (r < 0)

@@ -307,7 +307,7 @@ int store_deliveries(Store *store, const DeliveryFilter *filter, Arena *arena, D
 /* ---- channels, policies, dead letters, meta --------------------------------------------------------------------- */
 
 /* A target that is no more (HTTP 404, 410), for one recipient; recipient "": operators have been told that the channel
- * fails. */
+ * fails, or the host of several, whose name stands for the channel's then. */
 int store_channel_disable(Store *store, Text channel, Text recipient, WallTime now, Text reason) MUST_CHECK;
 /* recipient absent: all of them; channel absent: all of all. Neither takes back what operators were told. */
 int store_channel_enable(Store *store, Text channel, Text recipient) MUST_CHECK;
