@@ -121,13 +121,19 @@ static int config_take(const char *path, Config **ret)
         return r < 0 ? EX_CONFIG : 0;
 }
 
+/* Of long texts an earlier part may have failed. */
+static int printed(void)
+{
+        return fflush(stdout) == 0 && !ferror(stdout) ? 0 : EX_IOERR;
+}
+
 static int config_print(const Config *config)
 {
         CLEANUP(arena_freep) Arena *arena = arena_new(16 * 1024);
         Buffer b = buffer_in(arena);
         config_write(config, &b);
         printf(TEXT_F, TEXT_ARG(buffer_text(&b)));
-        return fflush(stdout) == 0 ? 0 : EX_IOERR;
+        return printed();
 }
 
 static int exit_code_of(int error)
@@ -198,7 +204,9 @@ static void credentials_name(const char *config)
 static int backup_say(int r, Text message)
 {
         fprintf(r < 0 ? stderr : stdout, "closedloopd: " TEXT_F "\n", TEXT_ARG(message));
-        return r < 0 ? exit_code_of(r) : fflush(stdout) == 0 ? 0 : EX_IOERR;
+        if (r == -EEXIST) /* what is to be kept cannot be: nothing is wrong with the configuration */
+                return EX_CANTCREAT;
+        return r < 0 ? exit_code_of(r) : printed();
 }
 
 static int backup_verify(const char *backup)

@@ -132,7 +132,7 @@ static int help_print(FILE *to, int code, Arena *arena)
         Buffer b = buffer_in(arena);
         verb_words_put(&b);
         fprintf(to, TEXT_F, TEXT_ARG(buffer_text(&b)));
-        return fflush(to) == 0 ? code : EX_IOERR;
+        return fflush(to) == 0 && !ferror(to) ? code : EX_IOERR;
 }
 
 static bool wants_help(const char *argument)
@@ -200,5 +200,5 @@ int main(int argc, char **argv)
                 return EX_UNAVAILABLE;
         }
         r = answer_print(answer, o.wants_json, arena);
-        return fflush(stdout) == 0 ? r : EX_IOERR;
+        return fflush(stdout) == 0 && !ferror(stdout) ? r : EX_IOERR;
 }

@@ -462,5 +462,5 @@ int doctor_run(int argc, char **argv, const char *socket, bool wants_json, Arena
         Text said = buffer_text(wants_json ? &d.data : &d.text);
         printf(TEXT_F "%s", TEXT_ARG(said), wants_json ? "\n" : "");
         (void)config_unref(d.config);
-        return fflush(stdout) == 0 ? d.exit : EX_IOERR;
+        return fflush(stdout) == 0 && !ferror(stdout) ? d.exit : EX_IOERR;
 }
