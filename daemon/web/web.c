@@ -106,6 +106,22 @@ static bool repeats_a_header(struct MHD_Connection *connection)
         return false;
 }
 
+static enum MHD_Result space_find(void *userdata, enum MHD_ValueKind kind UNUSED, const char *name,
+                                  const char *value UNUSED)
+{
+        bool *found = userdata;
+        *found = *found || name[strcspn(name, " \t")] != '\0';
+        return MHD_YES;
+}
+
+/* RFC 9112, 5.1: refused, because a proxy in front may take "Content-Length :" for what it looks like. */
+static bool has_a_space_in_a_name(struct MHD_Connection *connection)
+{
+        bool found = false;
+        (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, space_find, &found);
+        return found;
+}
+
 static bool has_body(struct MHD_Connection *connection)
 {
         const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -124,6 +140,10 @@ static unsigned refusal(struct MHD_Connection *connection, const Page *page, con
 {
         if (repeats_a_header(connection)) {
                 buffer_put_literal(words, "a header stands twice that may stand once\n");
+                return MHD_HTTP_BAD_REQUEST;
+        }
+        if (has_a_space_in_a_name(connection)) {
+                buffer_put_literal(words, "a header's name has no space in it\n");
                 return MHD_HTTP_BAD_REQUEST;
         }
         if (!page) {

@@ -432,6 +432,21 @@ static void headers_that_may_stand_once_are_refused_twice(void **state)
         assert_int_equal(((const Bench *)*state)->metrics_calls, 0);
 }
 
+static void a_space_before_the_colon_of_a_header_hides_nothing(void **state)
+{
+        static const char *const hidden[] = { "Content-Length : 35", "Content-Length\t: 35",
+                                              "Transfer-Encoding : chunked" };
+        for (size_t i = 0; i < COUNT_OF(hidden); i++) {
+                Text answer = ask(*state, arena_textf(((const Bench *)*state)->arena,
+                                                      "GET /healthz HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n"
+                                                      "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+                                                      hidden[i]));
+                assert_int_equal(status_of(answer), 400);
+                assert_int_equal(count_in(answer, "HTTP/1.1 "), 1);
+        }
+        assert_int_equal(((const Bench *)*state)->metrics_calls, 0);
+}
+
 static void a_request_without_a_host_is_refused(void **state)
 {
         assert_int_equal(status_of(ask(*state, TEXT("GET /healthz HTTP/1.1\r\n\r\n"))), 400);
@@ -577,6 +592,7 @@ int main(void)
                 WITH_BENCH(a_body_is_refused_and_ends_the_connection),
                 WITH_BENCH(an_empty_body_is_none),
                 WITH_BENCH(headers_that_may_stand_once_are_refused_twice),
+                WITH_BENCH(a_space_before_the_colon_of_a_header_hides_nothing),
                 WITH_BENCH(a_request_without_a_host_is_refused),
                 WITH_BENCH(huge_headers_are_refused_and_ordinary_ones_are_not),
                 WITH_BENCH(what_is_no_http_is_refused),
