@@ -735,6 +735,12 @@ class Env:
         self.cleanup.callback(kafka.kill)
         return kafka.start(*options)
 
+    def kafka_beside(self, first: Kafka) -> Kafka:
+        """Another broker of the first one's cluster."""
+        kafka = Kafka(self.folder / "kafka-beside")
+        self.cleanup.callback(kafka.kill)
+        return kafka.start(f"--join={first.folder}")
+
     def topic(self, kafka: Kafka, partitions: int = 1, suffix: str = "answers", **settings: Any) -> str:
         """A topic that no other test uses."""
         return kafka.topic(f"{self.name.replace(':', '.')}-{suffix}", partitions, **settings)

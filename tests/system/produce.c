@@ -140,7 +140,7 @@ static void topic_result_check(const rd_kafka_topic_result_t **results, const ch
 static void topic_create(rd_kafka_t *kafka, rd_kafka_queue_t *queue, const Options *o, bool may_exist)
 {
         char why[512], pair[512];
-        rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(o->topic, o->partitions, 1, why, sizeof why);
+        rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(o->topic, o->partitions, -1, why, sizeof why);
         if (!t)
                 fail(EX_USAGE, "cannot create topic", why);
         for (size_t i = 0; i < o->n_configs; i++) {
