@@ -50,6 +50,7 @@ struct ChannelHealth {
         char *name;
         int64_t failures; /* in a row; 0: it works */
         SendClass class;  /* of the last of them */
+        const ChannelHealth *only; /* of a host: the channel that failed each time; NULL: several */
         WallTime failing_since;
         char detail[SEND_DETAIL_BYTES];
 };
@@ -137,6 +138,7 @@ struct Service {
         LogEnd *ends;
         size_t end_count;
         ChannelHealth *channels; /* that have been used */
+        ChannelHealth *hosts; /* by "https://host:port": what several channels have in common */
         size_t letters_out;      /* written, and no result yet */
         bool letters_more;       /* more of them wait in the store */
         unsigned letters_ticks;

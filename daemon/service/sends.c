@@ -6,6 +6,10 @@
 #include "base/notice.h"
 #include "inside.h"
 
+enum {
+        HOST_FAILURES_LOGGED = 4
+};
+
 void service_send(void *userdata, Parcel *parcel)
 {
         Service *s = userdata;
@@ -41,28 +45,34 @@ static void failure_log(const Parcel *parcel, const SendResult *result)
                    TEXT_ARG(parcel->channel->name), parcel->attempts + 1, result->detail);
 }
 
-static ChannelHealth *channel_health(Service *s, Text name)
+static ChannelHealth *health_of(ChannelHealth **list, Text name)
 {
-        for (ChannelHealth *h = s->channels; h; h = h->next)
+        for (ChannelHealth *h = *list; h; h = h->next)
                 if (text_is(name, h->name))
                         return h;
         ChannelHealth *h = calloc(1, sizeof(*h));
         must(h != NULL);
         h->name = strndup(name.data, name.len);
         must(h->name != NULL);
-        h->next = s->channels;
-        s->channels = h;
+        h->next = *list;
+        *list = h;
         return h;
+}
+
+static void healths_forget(ChannelHealth **list)
+{
+        while (*list) {
+                ChannelHealth *h = *list;
+                *list = h->next;
+                free(h->name);
+                free(h);
+        }
 }
 
 void service_channels_forget(Service *s)
 {
-        while (s->channels) {
-                ChannelHealth *h = s->channels;
-                s->channels = h->next;
-                free(h->name);
-                free(h);
-        }
+        healths_forget(&s->channels);
+        healths_forget(&s->hosts);
 }
 
 static void result_add(Service *s, Parcel *parcel, Fate fate, const SendResult *result)
@@ -100,19 +110,39 @@ void service_lanes_break(Service *s, const Text *channels, size_t count)
                 outbox_give_back(s->outbox, channels[i], parcel_give_back, s);
 }
 
+/* Has so much failed there in a row, over several channels, that what comes of this one is no news? */
+static bool host_note(Service *s, const Parcel *parcel, const ChannelHealth *channel, const SendResult *result)
+{
+        ChannelHealth *host = health_of(&s->hosts, parcel->channel->target);
+        bool was_known = host->failures > HOST_FAILURES_LOGGED && !host->only;
+        if (result->is_of_host) {
+                if (host->failures++ == 0)
+                        host->only = channel;
+                else if (host->only != channel)
+                        host->only = NULL;
+                return was_known;
+        }
+        if (was_known)
+                notice_log(NOTICE_CHANNEL_WORKS, about_channel(parcel->channel->name),
+                           "all channels of %s, after %lld failures", host->name, (long long)host->failures);
+        host->failures = 0;
+        return was_known && result->class == SEND_ACCEPTED;
+}
+
 /* One failure is logged once: of a receiver that does not work the first, and that it works again. */
 static void health_note(Service *s, const Parcel *parcel, const SendResult *result)
 {
-        ChannelHealth *h = channel_health(s, parcel->channel->name);
+        ChannelHealth *h = health_of(&s->channels, parcel->channel->name);
+        bool is_of_known_host = host_note(s, parcel, h, result);
         if (result->class == SEND_ACCEPTED) {
-                if (h->failures > 1)
+                if (h->failures > 1 && !is_of_known_host)
                         notice_log(NOTICE_CHANNEL_WORKS, about_channel(parcel->channel->name),
                                    "channel \"%s\", after %lld failures", h->name, (long long)h->failures);
                 h->failures = 0;
                 return;
         }
         bool is_known = h->failures > 1 && result->class == SEND_TEMPORARY && result->is_of_target;
-        if (!is_known)
+        if (!is_known && !is_of_known_host)
                 failure_log(parcel, result);
         if (!result->is_of_target)
                 return;
