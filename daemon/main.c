@@ -213,7 +213,9 @@ static int backup_verify(const char *backup)
 {
         CLEANUP(arena_freep) Arena *arena = arena_new(4096);
         Text message = TEXT("the backup is whole");
-        return backup_say(store_verify(backup, arena, &message), message);
+        int r = store_verify(backup, arena, &message);
+        int code = backup_say(r, message);
+        return r == -ENOENT || r == -EACCES ? EX_NOINPUT : code;
 }
 
 static int backup_restore(const Config *config, const char *backup)

@@ -25,10 +25,11 @@ static void act_answer(void *userdata, Act *act)
         json_close(w, '}');
         if (act->is_put_off) {
                 q->exit = EX_TEMPFAIL;
-                buffer_putf(&q->text,
-                            "not done: the store cannot be written to: %s. Nothing has changed; try again when "
-                            "closedloopctl status says that it can",
-                            act->reason);
+                buffer_putf(
+                        &q->text,
+                        "not done: the store cannot be written to: %s. Nothing has changed; closedloopctl status says "
+                        "what is wrong, and when it can be tried again",
+                        act->reason);
         } else if (!act->is_done) {
                 q->exit = act->after.number > 0 ? EX_DATAERR : EX_NOINPUT;
                 buffer_putf(&q->text, "not done: %s", act->reason);

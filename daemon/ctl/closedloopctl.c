@@ -105,8 +105,13 @@ static int request_make(int argc, char **argv, int first, Arena *arena, Text *re
         json_key(&w, "args");
         json_open(&w, '[');
         bool is_backup = strcmp(argv[first], "backup") == 0;
-        for (int i = first; i < argc; i++)
+        for (int i = first; i < argc; i++) {
+                if (!text_is_utf8(text_from(argv[i]))) {
+                        fprintf(stderr, "closedloopctl: argument %d is not UTF-8\n", i);
+                        return EX_USAGE;
+                }
                 json_put_text(&w, is_backup && i > first ? path_whole(argv[i], arena) : text_from(argv[i]));
+        }
         json_close(&w, ']');
         json_close(&w, '}');
         buffer_put_char(&b, '\n');

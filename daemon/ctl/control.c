@@ -207,6 +207,17 @@ static const Verb *verb_find(const Text *args, size_t count)
         return NULL;
 }
 
+/* As "cluster" of "cluster accept". */
+static bool verb_begins(Text word)
+{
+        for (size_t i = 0; i < VERB_ID_MAX; i++) {
+                Text first, second, rest = text_from(VERBS[i].name);
+                if (text_split(&rest, ' ', &first) && text_split(&rest, ' ', &second) && text_equal(word, first))
+                        return true;
+        }
+        return false;
+}
+
 typedef enum OptionKind {
         OPTION_UNKNOWN,
         OPTION_FLAG,
@@ -301,8 +312,9 @@ static bool request_read(Request *q)
         }
         q->verb = verb_find(args, count);
         if (!q->verb) {
-                request_fail(q, EX_USAGE, "there is no verb \"" TEXT_F "\"; closedloopctl --help lists them",
-                             TEXT_ARG(count > 0 ? args[0] : TEXT("")));
+                Text word = count > 0 ? args[0] : TEXT("");
+                request_fail(q, EX_USAGE, "%s \"" TEXT_F "\"; closedloopctl --help lists them",
+                             verb_begins(word) ? "there is more than one word to" : "there is no verb", TEXT_ARG(word));
                 return false;
         }
         return args_take(q, args, count);

@@ -8,6 +8,8 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,13 +217,26 @@ static void step_done(void *userdata)
                 backup_end(b);
 }
 
+/* The room that is left there was kept for what people do. */
+static bool would_fill_the_store(const Service *s, Text file)
+{
+        struct stat store, folder;
+        const char *slash = s->is_low ? memrchr(file.data, '/', file.len) : NULL;
+        if (!slash || stat(s->config->sqlite_path.data, &store) < 0)
+                return false;
+        char path[sizeof(s->last_backup.file)];
+        (void)snprintf(path, sizeof(path), "%.*s/", (int)(slash - file.data), file.data);
+        return stat(path, &folder) == 0 && folder.st_dev == store.st_dev;
+}
+
 bool service_backup(Service *s, Text file, BackupDone done, void *userdata, const char **ret_reason)
 {
         *ret_reason = s->backup                                 ? "a backup is under way already"
                       : s->is_stopping                          ? "the service is stopping"
                       : file.len == 0 || file.data[0] != '/'    ? "the file's path has to begin with \"/\""
                       : file.len >= sizeof(s->last_backup.file) ? "the file's path is too long"
-                                                                : NULL;
+                      : would_fill_the_store(s, file) ? "the disk of the store is full: name a file on another one"
+                                                      : NULL;
         if (*ret_reason)
                 return false;
         Arena *arena = arena_new(1024);

@@ -102,6 +102,8 @@ def test_on_a_full_disk_reading_pauses_and_what_people_do_is_still_recorded(env:
     disk.unhappy(40, "full")
     eventually(lambda: daemon.ctl("status")["store"] != "ok", "the status says so")
     assert "the disk is full" in daemon.ctl("status")["store"] and not ballast.exists()
+    code, said = timed_ctl(daemon, "backup", disk.folder / "backup")
+    assert code == 75 and "on another one" in said, said
     code, words = daemon.get("/readyz")
     assert code == 503 and "store: the disk is full" in words, words
     disk.manager.await_next("STATUS=")
@@ -363,6 +365,7 @@ def test_a_backup_that_cannot_be_made_or_is_damaged_says_why_and_leaves_nothing_
     damage(bad, "response_id")
     done = subprocess.run([*verify, bad], capture_output=True, text=True, check=False)
     assert done.returncode == 65 and "is damaged" in done.stderr, done
+    assert subprocess.run([*verify, env.folder / "none"], capture_output=True, check=False).returncode == 66
     other = env.folder / "other.db"
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE theirs (a)")
