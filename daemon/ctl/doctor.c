@@ -197,7 +197,25 @@ static void space_look(Doctor *d, const char *folder)
                     : NULL);
 }
 
-static void store_look(Doctor *d)
+static void store_file_look(Doctor *d, const char *path)
+{
+        Text words;
+        struct stat st;
+        uid_t user = d->user ? d->user->pw_uid : stat(path, &st) == 0 ? st.st_uid : geteuid();
+        int r = store_look(path, user, d->arena, &words);
+        if (r < 0)
+                find(d, LEVEL_FAULT, "store", words,
+                     r == -EUCLEAN ? "systemctl stop closedloopd; closedloopd --restore BACKUP; systemctl start "
+                                     "closedloopd. The file is kept beside it."
+                                   : "The service does not start, or cannot go on, until this is mended.");
+        else
+                find(d, LEVEL_OK, "store",
+                     arena_textf(d->arena, "\"%s\" %s", path,
+                                 r > 0 ? "is there and can be written to" : "will be made at the first start"),
+                     NULL);
+}
+
+static void store_place_look(Doctor *d)
 {
         struct stat st;
         const char *path = arena_text(d->arena, d->config->sqlite_path).data;
@@ -217,11 +235,7 @@ static void store_look(Doctor *d)
                      arena_textf(d->arena, "the user " SERVICE_USER " may not write to \"%s\"", path),
                      "chown -R " SERVICE_USER ": on its folder.");
         else
-                find(d, LEVEL_OK, "store",
-                     arena_textf(d->arena, "\"%s\" %s", path,
-                                 access(path, F_OK) == 0 ? "is there and can be written to"
-                                                         : "will be made at the first start"),
-                     NULL);
+                store_file_look(d, path);
         space_look(d, folder);
 }
 
@@ -307,7 +321,7 @@ static void unit_look(Doctor *d)
 
 /* ---- Kafka, channels, libraries, the daemon --------------------------------------------------------------------- */
 
-static void topic_say(Doctor *d, Text topic, const KafkaFinding *f)
+static void topic_say(Doctor *d, Text topic, bool is_dead_letters, const KafkaFinding *f)
 {
         Buffer words = buffer_in(d->arena);
         if (f->health == KAFKA_OK) {
@@ -318,7 +332,8 @@ static void topic_say(Doctor *d, Text topic, const KafkaFinding *f)
         }
         const NoticeRow *row = notice_row(service_kafka_notice(f->health));
         buffer_putf(&words, "%s: topic \"" TEXT_F "\": " TEXT_F, row->subject, TEXT_ARG(topic), TEXT_ARG(f->words));
-        find(d, LEVEL_FAULT, "kafka", buffer_text(&words), row->cure);
+        find(d, LEVEL_FAULT, "kafka", buffer_text(&words),
+             is_dead_letters && f->health == KAFKA_NO_TOPIC ? notice_row(NOTICE_DEAD_LETTERS_WAIT)->cure : row->cure);
 }
 
 static void kafka_look(Doctor *d)
@@ -334,7 +349,7 @@ static void kafka_look(Doctor *d)
         bool is_reached = all == 0 || findings[0].health == KAFKA_OK || findings[0].health == KAFKA_NO_TOPIC ||
                           findings[0].health == KAFKA_ACL;
         for (size_t i = 0; i < (is_reached ? all : 1); i++)
-                topic_say(d, topics[i], &findings[i]);
+                topic_say(d, topics[i], i >= count, &findings[i]);
 }
 
 static void channels_look(Doctor *d)
@@ -410,7 +425,7 @@ static void all_look(Doctor *d, const char *path)
         if (is_good) {
                 folder_look(d);
                 secrets_look(d);
-                store_look(d);
+                store_place_look(d);
         }
         clock_look(d);
         unit_look(d);

@@ -101,15 +101,15 @@ static int folder_check(const char *path, Arena *arena, Text *message)
         return store_file_refuse(path, -errno, why, arena, message);
 }
 
-static int owner_check(const char *path, const struct stat *info, Arena *arena, Text *message)
+static int owner_check(const char *path, const struct stat *info, uid_t user, Arena *arena, Text *message)
 {
-        if (info->st_uid != geteuid()) {
+        if (info->st_uid != user) {
                 *message =
                         arena_textf(arena,
                                     "cannot use the store \"%s\": it belongs to user %u, and closedloopd runs as user "
                                     "%u. Start it as its own user (systemctl start closedloopd), or give it the file: "
                                     "chown closedloop \"%s\"",
-                                    path, info->st_uid, geteuid(), path);
+                                    path, info->st_uid, user, path);
                 return -EPERM;
         }
         if ((info->st_mode & 027) == 0)
@@ -122,11 +122,10 @@ static int owner_check(const char *path, const struct stat *info, Arena *arena, 
         return -EPERM;
 }
 
-int store_file_prepare(const char *path, Arena *arena, Text *message)
+/* 1: it is there, 0: it is not yet. */
+static int file_check(const char *path, uid_t user, Arena *arena, Text *message)
 {
         struct stat info;
-        if (strcmp(path, ":memory:") == 0)
-                return 0;
         bool is_there = stat(path, &info) == 0;
         if (!is_there && errno != ENOENT)
                 return store_file_refuse(path, -errno, strerror(errno), arena, message);
@@ -135,7 +134,78 @@ int store_file_prepare(const char *path, Arena *arena, Text *message)
         if (is_there && !S_ISREG(info.st_mode))
                 return store_file_refuse(path, -EINVAL, "it is no plain file", arena, message);
         int r = folder_check(path, arena, message);
-        if (r < 0)
-                return r;
-        return is_there ? owner_check(path, &info, arena, message) : file_create(path, arena, message);
+        if (r >= 0 && is_there)
+                r = owner_check(path, &info, user, arena, message);
+        return r < 0 ? r : is_there;
+}
+
+int store_file_prepare(const char *path, Arena *arena, Text *message)
+{
+        if (strcmp(path, ":memory:") == 0)
+                return 0;
+        int r = file_check(path, geteuid(), arena, message);
+        return r == 0 ? file_create(path, arena, message) : MIN_OF(r, 0);
+}
+
+/* ---- a look from outside ---------------------------------------------------------------------------------------- */
+
+/* A disk that went read-only after an error still says that it can be written to. The file has no name. */
+static int disk_try(const char *path, Arena *arena, Text *message)
+{
+        int fd = open(folder_of(path, arena), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+        int error = fd < 0 ? errno : 0;
+        if (fd >= 0)
+                (void)close(fd);
+        return error == EROFS || error == EIO ? store_file_refuse(path, -error, strerror(error), arena, message) : 0;
+}
+
+static uint32_t number_at(const uint8_t *header, size_t place)
+{
+        return (uint32_t)header[place] << 24 | (uint32_t)header[place + 1] << 16 | (uint32_t)header[place + 2] << 8 |
+               header[place + 3];
+}
+
+/* Not by SQLite, which would make files beside it. Places: https://www.sqlite.org/fileformat2.html#the_database_header
+ */
+static int header_check(const char *path, Arena *arena, Text *message)
+{
+        static const char MAGIC[16] = "SQLite format 3";
+        enum {
+                VERSION_AT = 60,
+                ID_AT = 68,
+                HEADER_BYTES = 100
+        };
+        uint8_t header[HEADER_BYTES];
+        int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+                return 0; /* whose it is was looked at before */
+        ssize_t n = pread(fd, header, sizeof(header), 0);
+        int error = errno;
+        (void)close(fd);
+        if (n < 0)
+                return store_file_refuse(path, -error, strerror(error), arena, message);
+        if (n == 0)
+                return 0;
+        uint32_t id = n == HEADER_BYTES ? number_at(header, ID_AT) : 0;
+        if (n < HEADER_BYTES || memcmp(header, MAGIC, sizeof(MAGIC)) != 0 || (id != 0 && id != STORE_APPLICATION_ID)) {
+                *message = arena_textf(arena, "\"%s\" is damaged, or no store of closedloopd", path);
+                return -EUCLEAN;
+        }
+        if (number_at(header, VERSION_AT) <= (uint32_t)schema_version)
+                return 0;
+        *message = arena_textf(arena,
+                               "cannot use the store \"%s\": its schema has version %u, this closedloopd knows "
+                               "versions up to %d. Install the newer closedloopd again, or restore a backup made "
+                               "before the upgrade",
+                               path, number_at(header, VERSION_AT), schema_version);
+        return -EPROTO;
+}
+
+int store_look(const char *path, unsigned user, Arena *arena, Text *message)
+{
+        int is_there = file_check(path, user, arena, message);
+        int r = is_there < 0 ? is_there : disk_try(path, arena, message);
+        if (r == 0 && is_there)
+                r = header_check(path, arena, message);
+        return r < 0 ? r : is_there;
 }

@@ -70,6 +70,11 @@ typedef struct StoreCheck {
 /* The next table with its indexes. Outside transactions, when there is nothing else to do. -EUCLEAN: damaged. */
 int store_check_step(Store *store, StoreCheck *check) MUST_CHECK;
 
+/* A look from outside, before a start or beside a daemon that has it: whose it is (user: whom the service runs as),
+ * what it lies on, what it says that it is. 1: it can be used, 0: it is not there yet. Writes nothing, needs no Store.
+ */
+int store_look(const char *path, unsigned user, Arena *arena, Text *ret_message) MUST_CHECK;
+
 /* ---- backups ---------------------------------------------------------------------------------------------------- */
 
 /* A copy of the store as it is, in steps between turns. Nothing is at `file` before store_copy_publish(): until then it

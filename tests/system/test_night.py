@@ -15,7 +15,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness import CTL, PEOPLE, CtlError, Daemon, Env, answers, eventually, person, raw_line
+from harness import CTL, PEOPLE, WAIT_SECONDS_MAX, CtlError, Daemon, Env, answers, eventually, person, raw_line
 from machine import StoppedThread
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -525,15 +525,35 @@ def test_doctor_names_each_fault_with_advice_while_the_daemon_is_down(env: Env):
                 {"name": "private", "type": "webhook", "url": receivers.url("/x"), "plain_http": True})
     env.config(kafka, f"{env.name.replace(':', '.')}-missing", receivers, {
         "channels.d/more.conf": {"channels": channels},
-        "closedloopd.conf": {"store": {"sqlite": str(env.folder / "nowhere" / "x.db")}}})
+        "closedloopd.conf": {"kafka": {"dead_letters": f"{env.name.replace(':', '.')}-dead"},
+                             "store": {"sqlite": str(env.folder / "nowhere" / "x.db")}}})
     (env.folder / "etc").chmod(0o777)
     code, found, said = doctor(env)
     assert code == 69, said
+    assert ["sources.d" in finding["advice"] for finding in found["kafka"]] == [True, False], said
     for check, words in (("kafka", "a Kafka topic does not exist"), ('channel "strange"', "ertificate"),
                          ('channel "closed"', "onnect"), ('channel "private"', "private"), ("store", "nowhere"),
                          ("permissions", "everybody may write")):
         assert levels(found, check) == {"fault"} and any(words in finding["words"] for finding in found[check]), (check, said)
     assert not list(receivers.records("http")) and not list(https.records("http"))
+
+
+def test_doctor_does_not_call_a_store_good_that_the_daemon_refuses(env: Env):
+    kafka, receivers = env.kafka(), env.receivers()
+    daemon = env.daemon(env.config(kafka, env.topic(kafka), receivers)).start()
+    daemon.stop()
+    store = daemon.store
+    assert levels(doctor(env)[1], "store") == {"ok"}
+    good = store.read_bytes()
+    for spoil, words in ((lambda: store.write_bytes(b"hello" * 5000), "damaged"),
+                         (lambda: store.write_bytes(good[:60] + bytes([0, 0, 0, 99]) + good[64:]), "version 99"),
+                         (lambda: store.chmod(0o644), "others may read it")):
+        spoil()
+        code, found, said = doctor(env)
+        assert code == 69 and levels(found, "store") == {"fault"} and words in found["store"][0]["words"], said
+        daemon.start(is_ready=False)
+        assert daemon.process.wait(WAIT_SECONDS_MAX) in (65, 77, 78), daemon.log_tail()
+        store.write_bytes(good)
 
 
 def test_doctor_says_what_is_wrong_with_the_configuration_or_the_way_to_kafka(env: Env):

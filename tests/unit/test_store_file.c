@@ -79,6 +79,43 @@ static void the_store_is_nobody_elses_to_read(void **state UNUSED)
 
 static Store *held;
 
+static int look_at_bytes(const char *bytes, size_t size, mode_t mode, Text *words)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, bytes, size), size);
+        assert_int_equal(fchmod(fd, mode), 0);
+        assert_int_equal(close(fd), 0);
+        return store_look(path, geteuid(), arena, words);
+}
+
+static void a_look_from_outside_says_what_a_start_would_refuse(void **state UNUSED)
+{
+        Text words;
+        char header[101] = "";
+        assert_int_equal(store_look(path, geteuid(), arena, &words), 0);
+        assert_int_equal(access(path, F_OK), -1);
+        open_file();
+        add_with_policy(1);
+        assert_int_equal(store_look(path, geteuid(), arena, &words), 1);
+        assert_int_equal(store_look(path, geteuid() + 1, arena, &words), -EPERM);
+        store = store_free(store);
+        FILE *f = fopen(path, "re");
+        assert_non_null(f);
+        assert_int_equal(fread(header, 1, 100, f), 100);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(look_at_bytes(header, 100, 0600, &words), 1);
+        assert_int_equal(look_at_bytes(header, 100, 0644, &words), -EPERM);
+        header[63] = 99;
+        assert_int_equal(look_at_bytes(header, 100, 0600, &words), -EPROTO);
+        assert_non_null(strstr(words.data, "version 99"));
+        header[63] = 1;
+        header[68] = 1;
+        assert_int_equal(look_at_bytes(header, 100, 0600, &words), -EUCLEAN);
+        assert_int_equal(look_at_bytes("hello", 5, 0600, &words), -EUCLEAN);
+        assert_int_equal(look_at_bytes("", 0, 0600, &words), 1);
+}
+
 static void hold_and_wait(int ready, int done)
 {
         char byte = 'x';
@@ -315,6 +352,7 @@ int main(void)
                 ON_DISK(everything_survives_a_restart),
                 ON_DISK(a_file_that_is_taken_away_is_noticed_and_nothing_more_is_promised),
                 ON_DISK(the_store_is_nobody_elses_to_read),
+                ON_DISK(a_look_from_outside_says_what_a_start_would_refuse),
                 ON_DISK(a_second_process_is_refused_with_the_file_named),
                 ON_DISK(after_a_kill_every_promised_turn_is_there_and_every_turn_is_whole),
                 ON_DISK(a_full_disk_is_told_and_leaves_everything_readable),
