@@ -62,21 +62,27 @@ static int copy_check(sqlite3 *db, const char *file, Arena *arena, Text *ret_mes
         return (code & 0xff) == SQLITE_IOERR ? -EIO : (code & 0xff) == SQLITE_CANTOPEN ? -ENOENT : -EUCLEAN;
 }
 
-int store_verify(const char *file, Arena *arena, Text *ret_message)
+/* name: what it is called to people */
+static int copy_verify(const char *file, const char *name, Arena *arena, Text *ret_message)
 {
         sqlite3 *db = NULL;
         store_library_configure();
         if (access(file, R_OK) < 0) {
-                *ret_message = arena_textf(arena, "could not read \"%s\": %s", file, strerror(errno));
+                *ret_message = arena_textf(arena, "could not read \"%s\": %s", name, strerror(errno));
                 return -errno;
         }
         int r = -EIO;
         if (sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
-                r = copy_check(db, file, arena, ret_message);
+                r = copy_check(db, name, arena, ret_message);
         else
-                *ret_message = arena_textf(arena, "could not read \"%s\": %s", file, sqlite3_errmsg(db));
+                *ret_message = arena_textf(arena, "could not read \"%s\": %s", name, sqlite3_errmsg(db));
         (void)sqlite3_close(db);
         return r;
+}
+
+int store_verify(const char *file, Arena *arena, Text *ret_message)
+{
+        return copy_verify(file, file, arena, ret_message);
 }
 
 /* ---- in its place ----------------------------------------------------------------------------------------------- */
@@ -156,8 +162,8 @@ int store_restore(const char *path, const char *backup, WallTime now, Arena *are
                 return restore_refuse(&o, -EBUSY, "restore",
                                       "a closedloopd has the store; systemctl stop closedloopd first");
         int r = fresh_make(&o);
-        if (r >= 0)
-                r = store_verify(o.fresh, arena, ret_message);
+        if (r >= 0 && (r = copy_verify(o.fresh, backup, arena, ret_message)) < 0)
+                *ret_message = arena_textf(arena, TEXT_F ". Nothing was changed", TEXT_ARG(*ret_message));
         if (r >= 0)
                 r = fresh_take_place(&o);
         if (r < 0) {

@@ -375,6 +375,7 @@ def test_a_backup_that_cannot_be_made_or_is_damaged_says_why_and_leaves_nothing_
         done = subprocess.run([str(daemon.program), "-c", str(daemon.config), "--restore", str(wrong)],
                               capture_output=True, text=True, check=False)
         assert done.returncode in (65, 73) and words in done.stderr, done
+        assert "Nothing was changed" in done.stderr and ".restoring" not in done.stderr, done
         assert daemon.store.read_bytes() == sound, "nothing was changed"
     assert not list(env.folder.glob("*.restoring")) and not list(env.folder.glob("*.before-*"))
     damage(daemon.store, "dead_letter_place")       # the store itself, where nobody looks
