@@ -50,6 +50,8 @@ struct ChannelHealth {
         char *name;
         int64_t failures; /* in a row; 0: it works */
         SendClass class;  /* of the last of them */
+        bool is_logged;
+        const ChannelHealth *host; /* of a channel */
         const ChannelHealth *only; /* of a host: the channel that failed each time; NULL: several */
         WallTime failing_since;
         char detail[SEND_DETAIL_BYTES];

@@ -110,10 +110,11 @@ void service_lanes_break(Service *s, const Text *channels, size_t count)
                 outbox_give_back(s->outbox, channels[i], parcel_give_back, s);
 }
 
-/* Has so much failed there in a row, over several channels, that what comes of this one is no news? */
-static bool host_note(Service *s, const Parcel *parcel, const ChannelHealth *channel, const SendResult *result)
+/* Has so much failed there in a row, over several channels, that this failure is no news? */
+static bool host_note(Service *s, const Parcel *parcel, ChannelHealth *channel, const SendResult *result)
 {
         ChannelHealth *host = health_of(&s->hosts, parcel->channel->target);
+        channel->host = host;
         bool was_known = host->failures > HOST_FAILURES_LOGGED && !host->only;
         if (result->is_of_host) {
                 if (host->failures++ == 0)
@@ -125,8 +126,10 @@ static bool host_note(Service *s, const Parcel *parcel, const ChannelHealth *cha
         if (was_known)
                 notice_log(NOTICE_CHANNEL_WORKS, about_channel(parcel->channel->name),
                            "all channels of %s, after %lld failures", host->name, (long long)host->failures);
+        for (ChannelHealth *h = was_known ? s->channels : NULL; h; h = h->next)
+                h->is_logged &= h->host != host;
         host->failures = 0;
-        return was_known && result->class == SEND_ACCEPTED;
+        return false;
 }
 
 /* One failure is logged once: of a receiver that does not work the first, and that it works again. */
@@ -135,15 +138,18 @@ static void health_note(Service *s, const Parcel *parcel, const SendResult *resu
         ChannelHealth *h = health_of(&s->channels, parcel->channel->name);
         bool is_of_known_host = host_note(s, parcel, h, result);
         if (result->class == SEND_ACCEPTED) {
-                if (h->failures > 1 && !is_of_known_host)
+                if (h->failures > 1 && h->is_logged)
                         notice_log(NOTICE_CHANNEL_WORKS, about_channel(parcel->channel->name),
                                    "channel \"%s\", after %lld failures", h->name, (long long)h->failures);
                 h->failures = 0;
+                h->is_logged = false;
                 return;
         }
         bool is_known = h->failures > 1 && result->class == SEND_TEMPORARY && result->is_of_target;
-        if (!is_known && !is_of_known_host)
+        if (!is_known && !is_of_known_host) {
                 failure_log(parcel, result);
+                h->is_logged = true;
+        }
         if (!result->is_of_target)
                 return;
         if (h->failures++ == 0)
