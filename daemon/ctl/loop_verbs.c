@@ -153,6 +153,9 @@ static void partition_fail(Request *q, const Placement *p)
                              "Kafka does not say where partition %d of \"" TEXT_F "\" begins and ends: "
                              "try again later",
                              p->partition, TEXT_ARG(p->topic));
+        else if (p->error == -ENOENT)
+                request_fail(q, EX_NOINPUT, "topic \"" TEXT_F "\" has no partition %d", TEXT_ARG(p->topic),
+                             p->partition);
         else if (p->error == -ERANGE)
                 request_fail(q, EX_DATAERR, "offset %lld is not in the log: it goes from %lld to %lld",
                              (long long)p->offset, (long long)p->begin, (long long)p->end);

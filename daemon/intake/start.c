@@ -73,8 +73,11 @@ static int end_ask(Intake *intake, Text topic, int32_t partition, int64_t which,
         const Source source = { .topic = topic };
         rd_kafka_topic_partition_list_t *list = list_make(&source, partition, 1, which);
         int r = offsets_ask(intake, list, patience);
+        rd_kafka_resp_err_t error = list->elems[0].err;
         *ret = list->elems[0].offset;
         rd_kafka_topic_partition_list_destroy(list);
+        if (error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+                return -ENOENT;
         return r == 0 && *ret < 0 ? -EAGAIN : r;
 }
 

@@ -111,7 +111,8 @@ int intake_resume(Intake *intake, Text topic, int32_t partition, int64_t offset,
 void intake_stand(Intake *intake, Text topic, int32_t partition, KafkaHealth trouble, const char *why);
 /* What ops->cluster has refused is read after all. */
 void intake_accept_cluster(Intake *intake);
-/* The first offset in the log and the one behind the last that may be read. Like intake_find_starts(). */
+/* The first offset in the log and the one behind the last that may be read. Like intake_find_starts(), and -ENOENT: the
+ * topic has no such partition. */
 int intake_find_ends(Intake *intake, Text topic, int32_t partition, Span patience, int64_t *ret_begin,
                      int64_t *ret_end) MUST_CHECK;
 

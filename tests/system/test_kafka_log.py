@@ -99,10 +99,10 @@ def test_a_source_that_stops_at_a_gap_stands_until_somebody_says_where_to_go_on(
     eventually(lambda: health(daemon) == "offset-gone", "the partition stands still")
     eventually(lambda: "stands still at offset 10" in told(receivers), "operators are told")
     assert daemon.metric("closedloop_kafka_health", 'state="offset-gone"') == 1
-    for wrong, code in (("24", 65), ("41", 65), ("-1", 64), ("middle", 64)):
+    for number, wrong, code in ((0, "24", 65), (0, "41", 65), (0, "-1", 64), (0, "middle", 64), (9, "beginning", 66)):
         try:
-            daemon.ctl("partition", topic, 0, "--from", wrong)
-            raise AssertionError(f"--from {wrong} was accepted")
+            daemon.ctl("partition", topic, number, "--from", wrong)
+            raise AssertionError(f"--from {wrong} was accepted for partition {number}")
         except CtlError as error:
             assert error.code == code, error
     answer = daemon.ctl("partition", topic, 0, "--from", "beginning")
