@@ -31,6 +31,7 @@ typedef enum Mode {
         MODE_VERSION,
         MODE_RESTORE,
         MODE_VERIFY,
+        MODE_HELP,
         MODE_USAGE,
 } Mode;
 
@@ -41,47 +42,53 @@ typedef struct Arguments {
 } Arguments;
 
 static const struct option LONG_OPTIONS[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
         { "restore", required_argument, NULL, 'R' },
         { "verify", required_argument, NULL, 'Y' },
         { NULL, 0, NULL, 0 },
 };
+
+static Mode mode_of(int option)
+{
+        switch (option) {
+        case 't':
+                return MODE_CHECK;
+        case 'T':
+                return MODE_PRINT;
+        case 'V':
+                return MODE_VERSION;
+        case 'R':
+                return MODE_RESTORE;
+        case 'Y':
+                return MODE_VERIFY;
+        case 'h':
+                return MODE_HELP;
+        default:
+                return MODE_USAGE;
+        }
+}
 
 static Arguments arguments_read(int argc, char **argv)
 {
         Arguments a = { .mode = MODE_RUN, .config = DEFAULT_CONFIG };
         int option;
         while ((option = getopt_long(argc, argv, "c:tTVh", LONG_OPTIONS, NULL)) != -1) {
-                switch (option) {
-                case 'c':
+                if (option == 'c') {
                         a.config = optarg;
-                        break;
-                case 't':
-                        a.mode = MODE_CHECK;
-                        break;
-                case 'T':
-                        a.mode = MODE_PRINT;
-                        break;
-                case 'V':
-                        a.mode = MODE_VERSION;
-                        break;
-                case 'R':
-                case 'Y':
-                        a.mode = option == 'R' ? MODE_RESTORE : MODE_VERIFY;
-                        a.backup = optarg;
-                        break;
-                default:
-                        a.mode = MODE_USAGE;
-                        return a;
+                        continue;
                 }
+                a.mode = a.mode == MODE_RUN ? mode_of(option) : MODE_USAGE; /* one at a time */
+                a.backup = optarg;
         }
         if (optind < argc)
                 a.mode = MODE_USAGE;
         return a;
 }
 
-static int usage(void)
+static int usage(FILE *to, int code)
 {
-        fprintf(stderr,
+        fprintf(to,
                 "usage: closedloopd [-c FILE]      run (default %s)\n"
                 "       closedloopd -t [-c FILE]   check the configuration: every problem on standard error\n"
                 "       closedloopd -T [-c FILE]   print the effective configuration, secrets masked\n"
@@ -89,7 +96,7 @@ static int usage(void)
                 "       closedloopd --verify BACKUP               read a backup: is it whole?\n"
                 "       closedloopd [-c FILE] --restore BACKUP    put a backup in the store's place\n",
                 DEFAULT_CONFIG);
-        return EX_USAGE;
+        return code;
 }
 
 static void refusal_say(Text words)
@@ -291,8 +298,8 @@ int main(int argc, char **argv)
 {
         Arguments a = arguments_read(argc, argv);
         CLEANUP(config_unrefp) Config *config = NULL;
-        if (a.mode == MODE_USAGE)
-                return usage();
+        if (a.mode == MODE_USAGE || a.mode == MODE_HELP)
+                return a.mode == MODE_HELP ? usage(stdout, 0) : usage(stderr, EX_USAGE);
         if (a.mode == MODE_VERSION) {
                 printf("closedloopd %s\n", CLOSEDLOOP_VERSION);
                 return 0;

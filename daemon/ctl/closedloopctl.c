@@ -188,6 +188,11 @@ int main(int argc, char **argv)
                 return help_print(stdout, 0, arena);
         if (doctor_is_meant(argv[o.first]))
                 return doctor_run(argc - o.first - 1, argv + o.first + 1, o.socket, o.wants_json, arena);
+        if (!verb_is_known(text_from(argv[o.first]))) { /* also while the daemon is down */
+                fprintf(stderr, "closedloopctl: there is no verb \"%s\"; closedloopctl --help lists them\n",
+                        argv[o.first]);
+                return EX_USAGE;
+        }
         int r = request_make(argc, argv, o.first, arena, &request);
         if (r != 0)
                 return r;

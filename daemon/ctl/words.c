@@ -49,3 +49,13 @@ void verb_words_put(Buffer *b)
                 b, "  doctor [-c FILE]\n        looks at the whole installation, also while the daemon is down; "
                    "\"check\" is the same\n");
 }
+
+bool verb_is_known(Text first_word)
+{
+        for (size_t i = 0; i < VERB_ID_MAX; i++) {
+                Text known, rest = text_from(VERB_WORDS[i].usage);
+                if (text_split(&rest, ' ', &known) && text_equal(known, first_word))
+                        return true;
+        }
+        return false;
+}

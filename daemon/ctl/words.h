@@ -36,3 +36,4 @@ typedef struct VerbWords {
 extern const VerbWords VERB_WORDS[VERB_ID_MAX];
 
 void verb_words_put(Buffer *b); /* all of them */
+bool verb_is_known(Text first_word);

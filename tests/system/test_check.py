@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from harness import DAEMON, ROOT, Env
+from harness import CTL, DAEMON, ROOT, Env
 
 BAD = ROOT / "tests" / "conf-bad"
 
@@ -48,3 +48,16 @@ def test_the_effective_configuration_has_no_secret_in_it(env: Env):
     assert secrets and "brokers" in said.stdout
     for secret in secrets:
         assert secret not in said.stdout + said.stderr
+
+
+def test_wrong_use_is_64_and_help_is_not_also_while_no_daemon_runs(env: Env):
+    def code(*command) -> int:
+        return subprocess.run([str(word) for word in command], capture_output=True, timeout=30, check=False).returncode
+
+    nowhere = ("-s", env.folder / "nowhere")
+    for wrong in ((DAEMON, "--halp"), (DAEMON, "-t", "-T"), (DAEMON, "--verify", "a", "--restore", "b"), (DAEMON, "status"),
+                  (CTL,), (CTL, *nowhere, "statsu"), (CTL, *nowhere, "backup", "caf\udce9")):
+        assert code(*wrong) == 64, wrong
+    for right in ((DAEMON, "--help"), (DAEMON, "-h"), (DAEMON, "--version"), (CTL, "--help"), (CTL, "--version")):
+        assert code(*right) == 0, right
+    assert code(CTL, *nowhere, "status") == 69
