@@ -10,6 +10,7 @@ from datetime import datetime
 from harness import CTL, PEOPLE, Env, answers, eventually, person
 from test_daemon import later
 from test_delivery_faults import NORTH, OK, UK, Crew, Raw, people, request_read
+from test_night import Held
 
 CROWD = 300     # more than the daemon sends at once
 
@@ -116,3 +117,37 @@ def test_status_says_what_waits_for_a_broken_channel_since_when_and_where_it_goe
 
 def parsed(time_text):
     return datetime.fromisoformat(time_text.replace("Z", "+00:00")).timestamp()
+
+
+def test_a_reload_in_the_moment_in_which_a_channel_breaks_takes_both(env: Env):
+    """What the broken channel gives back goes to the turn before the reload does, though both came in one batch."""
+    answers_now, is_up = threading.Event(), threading.Event()
+
+    def perform(peer):
+        while True:
+            request_read(peer)
+            answers_now.wait()
+            peer.sendall(OK if is_up.is_set() else b"HTTP/1.1 503 no\r\nContent-Length: 0\r\n\r\n")
+
+    host = Raw(env, perform)
+    crew = Crew(env, {"people.csv": people(ana="hook-host"), "channels.d/host.conf": {"channels": (
+        {"name": "hook-host", "type": "webhook", "url": f"http://127.0.0.1:{host.port}/hook", "private_network": True,
+         "plain_http": True, "in_flight": 8, "patience": "30 minutes"},)}})
+    crew.tell(UK, count=60)
+    eventually(lambda: host.open == 8 and crew.daemon.ctl("status")["outbox"]["pending"] == 60, "the rest waits behind eight")
+    assert crew.daemon.process
+    held = Held(crew.daemon.process.pid, "turn")
+    try:
+        answers_now.set()
+        eventually(lambda: crew.health("hook-host").get("failures", 0) >= 8, "the channel fails")
+        reload = subprocess.Popen([str(CTL), "-s", crew.daemon.socket, "reload"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+        for _ in range(20):     # asked after the reload, answered by the loop alone
+            crew.daemon.ctl("status")
+    finally:
+        held.release()
+    said, _ = reload.communicate(timeout=60)
+    assert reload.returncode == 0, said
+    is_up.set()
+    eventually(lambda: {d["state"] for d in crew.deliveries("hook-host")} == {"accepted"}, "all of it arrives", 150)
+    crew.stop()

@@ -102,7 +102,7 @@ def test_on_a_full_disk_reading_pauses_and_what_people_do_is_still_recorded(env:
     disk.unhappy(40, "full")
     eventually(lambda: daemon.ctl("status")["store"] != "ok", "the status says so")
     assert "the disk is full" in daemon.ctl("status")["store"] and not ballast.exists()
-    code, said = timed_ctl(daemon, "backup", disk.folder / "backup")
+    code, said = timed_ctl(daemon, "backup", env.folder / "disk" / "backup")
     assert code == 75 and "on another one" in said, said
     code, words = daemon.get("/readyz")
     assert code == 503 and "store: the disk is full" in words, words
